@@ -1,0 +1,75 @@
+"""Everything that depends on the version of DOLFINx (0.9 to 0.11) or petsc4py, in one place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from dolfinx import cpp, fem
+from dolfinx import mesh as dmesh
+from mpi4py import MPI
+
+VERSION = tuple(int(part) for part in __import__("dolfinx").__version__.split(".")[:2])
+
+if not (0, 9) <= VERSION <= (0, 11):
+    raise ImportError(f"ssbmech supports DOLFINx 0.9 to 0.11; this is {'.'.join(map(str, VERSION))}")
+
+
+def index_map(comm: MPI.Comm, owned: int, ghosts: npt.NDArray[np.int64], owners: npt.NDArray[np.int32]) -> Any:
+    """A C++ ``IndexMap`` with ``owned`` local indices and the given ghosts (global numbers and owning ranks)."""
+    if VERSION >= (0, 11):
+        return cpp.common.IndexMap(comm, owned, ghosts, owners, 1203)
+    return cpp.common.IndexMap(comm, owned, ghosts, owners)
+
+
+def function_space(mesh: dmesh.Mesh, like: fem.FunctionSpace, dof_list: npt.NDArray[np.int32], imap: Any, bs: int) -> Any:
+    """A function space on ``mesh`` with the element of ``like`` and a dof list of our own.
+
+    Args:
+        mesh: the mesh.
+        like: an ordinary space with the wanted element.
+        dof_list: (cells, dofs per cell) local dof numbers.
+        imap: index map of the dofs.
+        bs: block size of the dofs.
+    """
+    adjacency: Any = dof_list
+    if VERSION < (0, 11):
+        adjacency = cpp.graph.AdjacencyList_int32(dof_list)
+    dofmap = cpp.fem.DofMap(like.dofmap.dof_layout, imap, bs, adjacency, bs)
+    element = getattr(like.element, "_cpp_object", like.element)
+    arguments = [mesh._cpp_object, element, dofmap]
+    if VERSION < (0, 10):
+        arguments.append(like.value_shape)
+    cpp_space = cpp.fem.FunctionSpace_float64(*arguments)
+    return fem.FunctionSpace(mesh, like.ufl_element(), cpp_space)
+
+
+def form(ufl_form: Any, entity_maps: list[tuple[dmesh.Mesh, Any]]) -> Any:
+    """Compile a form; ``entity_maps`` is what :func:`submesh` returned for every submesh in use."""
+    if VERSION >= (0, 10):
+        return fem.form(ufl_form, entity_maps=[m for _, m in entity_maps] or None)
+    return fem.form(ufl_form, entity_maps=dict(entity_maps) or None)
+
+
+def submesh(mesh: dmesh.Mesh, dim: int, entities: npt.NDArray[np.int32]) -> tuple[dmesh.Mesh, Any, npt.NDArray[np.int32]]:
+    """Submesh of ``entities``: the mesh, the object :func:`form` needs, and the parent entity of every cell of it."""
+    sub, entity_map, *_ = dmesh.create_submesh(mesh, dim, entities)
+    if VERSION >= (0, 10):
+        cells = sub.topology.index_map(dim)
+        local = np.arange(cells.size_local + cells.num_ghosts, dtype=np.int32)
+        return sub, entity_map, np.asarray(entity_map.sub_topology_to_topology(local, inverse=False), dtype=np.int32)
+    parents = np.asarray(entity_map, dtype=np.int32)
+    imap = mesh.topology.index_map(dim)
+    inverse = np.full(imap.size_local + imap.num_ghosts, -1, dtype=np.int32)
+    inverse[parents] = np.arange(parents.size, dtype=np.int32)
+    return sub, inverse, parents
+
+
+def vtx_writer(comm: MPI.Comm, path: Path, functions: list[fem.Function]) -> Any:
+    """A VTX (ADIOS2) writer of ``functions``; the mesh is written once."""
+    from dolfinx.io import VTXWriter
+    from dolfinx.io.utils import VTXMeshPolicy
+
+    return VTXWriter(comm, str(path), functions, engine="BP4", mesh_policy=VTXMeshPolicy.reuse)

@@ -1,0 +1,1 @@
+"""Mesh, bodies and phases, broken spaces, interface facets and their history."""

@@ -1,0 +1,1 @@
+"""Constitutive laws as UFL expressions, one file per kind; none of them knows about meshes or spaces."""

@@ -1,0 +1,187 @@
+"""Weak forms of charge: conduction, wiring to the collector, charge transfer, contact conductance, counter electrode.
+
+One broken potential φ is the electronic potential in electronic conductors and the ionic one in ionic conductors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import ufl
+
+from ssbmech.domain.interfaces import Pair
+from ssbmech.materials.kinetics import butler_volmer, transmissivity
+from ssbmech.physics.mechanics import Cohesion
+from ssbmech.physics.setting import Energy, Setting
+
+
+@dataclass
+class Conduction:
+    """∫ κ ∇φ·∇ψ dx over one conducting phase (∇·(κ ∇φ) = 0, electroneutral, transference number 1).
+
+    Attributes:
+        conductivity: curve of x [pA/(V µm)], constant where there is no lithium.
+        active: whether κ may depend on x.
+    """
+
+    setting: Setting
+    phase: str
+    conductivity: Any
+    active: bool
+
+    def _kappa(self) -> Any:
+        if self.active and "stoichiometry" in self.setting:
+            return self.conductivity.ufl(self.setting["stoichiometry"].value)
+        return self.conductivity.ufl(None)
+
+    def residual(self) -> dict[str, ufl.Form]:
+        phi = self.setting["potential"]
+        flux = self._kappa() * ufl.grad(phi.value)
+        return {"potential": ufl.dot(flux, ufl.grad(phi.test)) * self.setting.dx(self.phase)}
+
+    def energies(self) -> list[Energy]:
+        grad = ufl.grad(self.setting["potential"].value)
+        form = self._kappa() * ufl.dot(grad, grad) * self.setting.dx(self.phase)
+        return [Energy("ohmic_dissipation", "power", form)]
+
+
+@dataclass
+class Wiring:
+    """∫ g (φ − V)(ψ − W) dx over one active phase: unresolved carbon joins every point of it to the collector at V.
+
+    Attributes:
+        conductance: g [pA/(V µm³)].
+    """
+
+    setting: Setting
+    phase: str
+    conductance: float
+
+    def _difference(self) -> Any:
+        return self.setting["potential"].value - self.setting["collector_potential"].value
+
+    def residual(self) -> dict[str, ufl.Form]:
+        phi, collector = self.setting["potential"], self.setting["collector_potential"]
+        current = self.conductance * self._difference()
+        nodal = self.setting.dx_nodal(self.phase)
+        return {"potential": current * phi.test * nodal, "collector_potential": -current * collector.test * nodal}
+
+    def energies(self) -> list[Energy]:
+        form = self.conductance * self._difference() ** 2 * self.setting.dx_nodal(self.phase)
+        return [Energy("ohmic_dissipation", "power", form)]
+
+
+@dataclass
+class ChargeTransfer:
+    """∫ i (ψ⁺ − ψ⁻ + w⁺) dS: Butler-Volmer current i from the active material ('+') into the ionic conductor ('−').
+
+    The same i leaves as charge from φ and as lithium from the conservation row: charge passed is lithium passed.
+
+    Attributes:
+        exchange: exchange current density, curve of x [A/m²].
+        alpha: anodic transfer coefficient.
+        contact_pressure_scale: p_0 of the transmissivity [MPa].
+        cohesion: the interface's mechanics, None when the model has none (then the face conducts fully).
+    """
+
+    setting: Setting
+    pair: Pair
+    exchange: Any
+    alpha: float
+    contact_pressure_scale: float
+    thermal_voltage: float
+    cohesion: Cohesion | None = None
+
+    def overpotential(self) -> Any:
+        """η = φ_s − φ_e + µ/F [V]."""
+        phi, m = self.setting["potential"].value, self.setting["chemical_potential"].value
+        return phi("+") - phi("-") + m("+")
+
+    def transmissivity(self) -> Any:
+        return interface_transmissivity(self.cohesion, self.contact_pressure_scale)
+
+    def current(self) -> Any:
+        """i [pA/µm²], positive while lithium leaves the active material."""
+        exchange = self.exchange.ufl(self.setting["stoichiometry"].value("+"))
+        return self.transmissivity() * butler_volmer(self.overpotential(), exchange, self.alpha, self.thermal_voltage)
+
+    def residual(self) -> dict[str, ufl.Form]:
+        psi, w = self.setting["potential"].test, self.setting["stoichiometry"].test
+        dS = self.setting.dS(self.pair)
+        current = self.current()
+        return {"potential": current * (psi("+") - psi("-")) * dS, "stoichiometry": current * w("+") * dS}
+
+    def energies(self) -> list[Energy]:
+        form = self.current() * self.overpotential() * self.setting.dS(self.pair)
+        return [Energy("kinetic_dissipation", "power", form)]
+
+
+@dataclass
+class ContactConductance:
+    """∫ a g [φ][ψ] dS between two conductors of the same carrier (particle | particle, layer | layer).
+
+    Attributes:
+        conductance: g of a fully conducting face [pA/(V µm²) = S/m²].
+        contact_pressure_scale: p_0 of the transmissivity [MPa].
+    """
+
+    setting: Setting
+    pair: Pair
+    conductance: float
+    contact_pressure_scale: float
+    cohesion: Cohesion | None = None
+
+    def transmissivity(self) -> Any:
+        return interface_transmissivity(self.cohesion, self.contact_pressure_scale)
+
+    def current(self) -> Any:
+        """Current density from '+' to '−' [pA/µm²]."""
+        phi = self.setting["potential"].value
+        return self.transmissivity() * self.conductance * (phi("+") - phi("-"))
+
+    def residual(self) -> dict[str, ufl.Form]:
+        psi = self.setting["potential"].test
+        return {"potential": self.current() * (psi("+") - psi("-")) * self.setting.dS(self.pair)}
+
+    def energies(self) -> list[Energy]:
+        phi = self.setting["potential"].value
+        form = self.current() * (phi("+") - phi("-")) * self.setting.dS(self.pair)
+        return [Energy("ohmic_dissipation", "power", form)]
+
+
+@dataclass
+class CounterElectrode:
+    """−∫ i_a ψ ds over the separator face: Butler-Volmer current i_a from the counter electrode into the electrolyte.
+
+    The counter electrode's metal is at its own open-circuit potential U_a against lithium, so its overpotential is −φ_e and the
+    cell voltage is V − U_a. Without kinetics the separator face is held at φ_e = 0 instead.
+
+    Attributes:
+        exchange: exchange current density [A/m²].
+    """
+
+    setting: Setting
+    face: str
+    exchange: float
+    thermal_voltage: float
+
+    def current(self) -> Any:
+        phi = self.setting["potential"].value
+        return butler_volmer(-phi, self.exchange, 0.5, self.thermal_voltage)
+
+    def residual(self) -> dict[str, ufl.Form]:
+        psi = self.setting["potential"].test
+        return {"potential": -self.current() * psi * self.setting.ds(self.face)}
+
+    def energies(self) -> list[Energy]:
+        form = -self.current() * self.setting["potential"].value * self.setting.ds(self.face)
+        return [Energy("kinetic_dissipation", "power", form)]
+
+
+def interface_transmissivity(cohesion: Cohesion | None, pressure_scale: float) -> Any:
+    """a of an interface; 1 where the model has no mechanics."""
+    if cohesion is None:
+        return 1.0
+    _, broken = cohesion.new_damage()
+    return transmissivity(broken, cohesion.contact_pressure(), pressure_scale)

@@ -1,0 +1,89 @@
+"""Weak forms of lithium in an active material: conservation and the chemical potential.
+
+Lithium is counted as charge: q = F c_max [pC/µm³], m = µ/F [V].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import ufl
+
+from ssbmech.materials.mobility import Mobility, lithium_flux
+from ssbmech.physics.mechanics import Elasticity
+from ssbmech.physics.setting import Energy, Setting
+
+
+@dataclass
+class Lithium:
+    """Two rows for one active phase, backward Euler in time.
+
+    Conservation (row ``stoichiometry``):       ∫ q (x − x_old)/dt w − J·∇w dx = (interface flux)
+    Chemical potential (row ``chemical_potential``):  ∫ [m + U(x) + (σ : ∂ε_ch/∂x)/q] z dx = 0
+
+    µ = −F U_ocp(x) − σ : ∂ε_ch/∂c (F. C. Larché and J. W. Cahn, Acta Metall. 21 (1973) 1051); isotropic: −F U − Ω σ_h. The storage term
+    and the potential row are integrated at the vertices, so that their mass matrices are diagonal: no overshoots on
+    coarse meshes, and the amount of lithium is the sum over the nodes exactly.
+
+    Attributes:
+        charge_density: q [pC/µm³].
+        open_circuit, diffusivity: curves of x [V], [µm²/s].
+        elasticity: of the same phase, None when stress is not part of the model.
+    """
+
+    setting: Setting
+    phase: str
+    charge_density: float
+    open_circuit: Any
+    diffusivity: Any
+    mobility: Mobility
+    thermal_voltage: float
+    elasticity: Elasticity | None = None
+
+    def _open_circuit(self, x: Any) -> tuple[Any, Any]:
+        variable = ufl.variable(x)
+        value = self.open_circuit.ufl(variable)
+        slope = ufl.diff(value, variable) if getattr(value, "ufl_shape", None) is not None else 0.0
+        return value, slope
+
+    def flux(self) -> Any:
+        """J [pA/µm²]."""
+        x, m = self.setting["stoichiometry"].value, self.setting["chemical_potential"].value
+        value, slope = self._open_circuit(x)
+        return lithium_flux(
+            self.mobility, self.diffusivity.ufl(x), self.charge_density, x, m, value, slope, self.thermal_voltage
+        )
+
+    def stress_potential(self) -> Any:
+        """(σ : ∂ε_ch/∂x)/q [V], what a tensile stress takes off the potential; 0 without coupling."""
+        if self.elasticity is None or self.elasticity.chemical_strain is None:
+            return 0.0
+        variable = ufl.variable(self.setting["stoichiometry"].value)
+        rate = ufl.diff(self.elasticity.chemical_strain.ufl(variable), variable)
+        return rate * ufl.tr(self.elasticity.stress()) / self.charge_density
+
+    def residual(self) -> dict[str, ufl.Form]:
+        x, m = self.setting["stoichiometry"], self.setting["chemical_potential"]
+        nodal, dx = self.setting.dx_nodal(self.phase), self.setting.dx(self.phase)
+        storage = self.charge_density * (x.value - x.previous) / self.setting.time_step * x.test * nodal
+        value, _ = self._open_circuit(x.value)
+        return {
+            "stoichiometry": storage - ufl.dot(self.flux(), ufl.grad(x.test)) * dx,
+            "chemical_potential": (m.value + value + self.stress_potential()) * m.test * nodal,
+        }
+
+    def content(self, previous: bool = False) -> ufl.Form:
+        """Lithium in the phase [pC]."""
+        x = self.setting["stoichiometry"]
+        return self.charge_density * (x.previous if previous else x.value) * self.setting.dx_nodal(self.phase)
+
+    def energies(self) -> list[Energy]:
+        x, m = self.setting["stoichiometry"], self.setting["chemical_potential"]
+        nodal, dx = self.setting.dx_nodal(self.phase), self.setting.dx(self.phase)
+        mean = 0.5 * (self._open_circuit(x.value)[0] + self._open_circuit(x.previous)[0])
+        stored = -mean * self.charge_density * (x.value - x.previous) * nodal
+        return [
+            Energy("chemical_energy", "increment", stored),
+            Energy("diffusion_dissipation", "power", -ufl.dot(self.flux(), ufl.grad(m.value)) * dx),
+        ]

@@ -1,0 +1,1 @@
+"""Numbering, assembly, linear and nonlinear solvers, time stepping."""

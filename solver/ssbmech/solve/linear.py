@@ -1,0 +1,143 @@
+"""Linear solvers of the coupled system: a direct one for small problems, a field-split multigrid one for large ones."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from petsc4py import PETSc
+
+from ssbmech.domain.broken import BrokenSpace
+
+if TYPE_CHECKING:
+    from ssbmech.solve.system import CoupledSystem
+
+Kind = Literal["direct", "field_split"]
+
+PREFIX = "ssbmech_"
+
+_FIELD_SPLIT: dict[str, Any] = {
+    "ksp_type": "fgmres",
+    "ksp_rtol": 1e-5,
+    "ksp_max_it": 200,
+    "ksp_gmres_restart": 100,
+    "pc_type": "fieldsplit",
+    "pc_fieldsplit_type": "multiplicative",
+    "fieldsplit_mechanics_ksp_type": "preonly",
+    "fieldsplit_mechanics_pc_type": "gamg",
+    "fieldsplit_mechanics_pc_gamg_threshold": 0.01,
+    "fieldsplit_mechanics_mg_levels_ksp_type": "chebyshev",
+    "fieldsplit_mechanics_mg_levels_pc_type": "jacobi",
+    "fieldsplit_mechanics_mg_levels_ksp_max_it": 3,
+    "fieldsplit_lithium_ksp_type": "preonly",
+    "fieldsplit_lithium_pc_type": "asm",
+    "fieldsplit_lithium_pc_asm_overlap": 1,
+    "fieldsplit_lithium_sub_pc_type": "ilu",
+    "fieldsplit_charge_ksp_type": "preonly",
+    "fieldsplit_charge_pc_type": "hypre",
+    "fieldsplit_charge_pc_hypre_type": "boomeramg",
+    "fieldsplit_charge_pc_hypre_boomeramg_strong_threshold": 0.5,
+    "fieldsplit_global_ksp_type": "preonly",
+    "fieldsplit_global_pc_type": "jacobi",
+}
+
+_DIRECT: dict[str, Any] = {
+    "ksp_type": "preonly",
+    "pc_type": "lu",
+    "pc_factor_mat_solver_type": "mumps",
+    "mat_mumps_icntl_14": 60,
+}
+
+_SPLITS = {
+    "charge": ("potential",),
+    "lithium": ("stoichiometry", "chemical_potential"),
+    "mechanics": ("displacement",),
+    "global": ("collector_potential", "platen_displacement"),
+}
+
+
+class LinearSolver:
+    """Sets up the Krylov method of the Newton solver, and decides when the preconditioner is renewed.
+
+    Args:
+        kind: ``direct`` or ``field_split``.
+        options: PETSc options that have the last word (without prefix).
+    """
+
+    def __init__(self, kind: Kind, options: dict[str, Any] | None = None) -> None:
+        self.kind = kind
+        self._user = dict(options or {})
+        self._system: CoupledSystem | None = None
+        self._last_iterations = 0
+        self._fresh_iterations = 0
+        self._uses = 0
+
+    def attach(self, snes: PETSc.SNES, system: CoupledSystem) -> None:
+        """Choose options and, for the field split, tell PETSc the fields."""
+        self._system = system
+        options = {"snes_linesearch_type": "basic", **(_DIRECT if self.kind == "direct" else _FIELD_SPLIT), **self._user}
+        database = PETSc.Options()
+        for key, value in options.items():
+            database[PREFIX + key] = "" if value is None else value
+        ksp = snes.getKSP()
+        if self.kind == "field_split":
+            self._name_fields(ksp.getPC(), system)
+        ksp.setFromOptions()
+
+    def _name_fields(self, pc: PETSc.PC, system: CoupledSystem) -> None:
+        pc.setType("fieldsplit")
+        n = system.numbering
+        for split, names in _SPLITS.items():
+            present = [name for name in names if name in n.first]
+            if not present:
+                continue
+            rows = np.concatenate([n.own_row[name] for name in present]).astype(PETSc.IntType)
+            index = PETSc.IS().createGeneral(np.sort(rows), comm=n.comm)
+            if split == "mechanics":
+                unknown = system.unknowns["displacement"]
+                index.setBlockSize(unknown.broken.block_size)
+                index.compose("nearnullspace", rigid_body_modes(unknown.broken, n.comm))
+            pc.setFieldSplitIS((split, index))
+
+    def before_solve(self, system: CoupledSystem) -> None:
+        """Renew the preconditioner unless the last one still served well."""
+        ksp = system.snes.getKSP()
+        self._last_iterations = int(ksp.getIterationNumber())
+        if self.kind == "direct":
+            return
+        stale = self._uses == 0 or self._last_iterations > max(1.5 * self._fresh_iterations, self._fresh_iterations + 8)
+        if self._uses == 1:
+            self._fresh_iterations = max(self._last_iterations, 1)
+            stale = False
+        ksp.getPC().setReusePreconditioner(not stale)
+        self._uses = 1 if stale else self._uses + 1
+        if stale:
+            begin = time.perf_counter()
+            ksp.setUp()
+            system.timings.preconditioner += time.perf_counter() - begin
+
+
+def rigid_body_modes(broken: BrokenSpace, comm: Any) -> PETSc.NullSpace:
+    """Translations and rotations of all bodies together, the near-nullspace of elasticity."""
+    space, bs = broken.space, broken.block_size
+    x = space.tabulate_dof_coordinates()[: broken.owned]
+    x = x - comm.allreduce(x.sum(axis=0)) / max(comm.allreduce(x.shape[0]), 1)
+    modes = []
+    for axis in range(bs):
+        mode = np.zeros((broken.owned, bs))
+        mode[:, axis] = 1.0
+        modes.append(mode)
+    for i, j in ((0, 1), (0, 2), (1, 2))[: 1 if bs == 2 else 3]:
+        mode = np.zeros((broken.owned, bs))
+        mode[:, i], mode[:, j] = -x[:, j], x[:, i]
+        modes.append(mode)
+    vectors = []
+    for mode in modes:
+        vector = PETSc.Vec().createMPI((mode.size, PETSc.DETERMINE), bsize=bs, comm=comm)
+        vector.array[:] = mode.reshape(-1)
+        for other in vectors:
+            vector.axpy(-vector.dot(other), other)
+        vector.normalize()
+        vectors.append(vector)
+    return PETSc.NullSpace().create(vectors=vectors, comm=comm)

@@ -1,0 +1,280 @@
+"""The coupled nonlinear system: residual and Jacobian of all fields together, solved by one Newton method (PETSc SNES)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import ufl
+from dolfinx import fem, la
+from mpi4py import MPI
+from petsc4py import PETSc
+
+from ssbmech import compat
+from ssbmech.physics.setting import Setting, Unknown, add_forms
+from ssbmech.physics.setting import Term as Term
+from ssbmech.solve.linear import LinearSolver
+from ssbmech.solve.matrix import CoupledMatrix
+from ssbmech.solve.numbering import Constraints, Numbering
+
+Floats = npt.NDArray[np.float64]
+
+
+class SolveError(RuntimeError):
+    """A nonlinear solve that did not converge; the message names the field."""
+
+
+class GlobalEquation(Protocol):
+    """The equation of a global unknown s: weight · S + rest(s) = 0, S being the sum of the rows tied to s."""
+
+    def weight(self) -> float:
+        """Factor on the tied sum; 0 turns the equation into a constraint."""
+
+    def rest(self, value: float) -> tuple[float, float]:
+        """The remaining part and its derivative."""
+
+
+@dataclass
+class Timings:
+    """Seconds spent, and counts."""
+
+    assembly: float = 0.0
+    preconditioner: float = 0.0
+    solve: float = 0.0
+    newton: int = 0
+    krylov: int = 0
+
+
+@dataclass
+class NewtonOptions:
+    """Limits of the nonlinear solve.
+
+    Attributes:
+        maximum_iterations: then the step is rejected.
+        tolerance: allowed sum of absolute nodal imbalances of a field, relative to its reference.
+        scale: field -> factor on its rows, brings the diagonal blocks to one order of magnitude.
+    """
+
+    maximum_iterations: int = 25
+    tolerance: float = 1e-8
+    scale: dict[str, float] = field(default_factory=dict)
+
+
+class CoupledSystem:
+    """All unknowns, their residual, their Jacobian, and the Newton solver.
+
+    Args:
+        setting: discrete setting with the unknowns.
+        terms: weak-form terms.
+        constraints: field -> prescribed and tied dofs.
+        equations: global unknown -> its equation.
+        references: field -> callable that gives the reference of its residual (see :class:`NewtonOptions`).
+        linear: linear solver.
+        options: limits.
+    """
+
+    def __init__(
+        self,
+        setting: Setting,
+        terms: list[Term],
+        constraints: Mapping[str, Constraints],
+        equations: Mapping[str, GlobalEquation],
+        references: Mapping[str, Callable[[], float]],
+        linear: LinearSolver,
+        options: NewtonOptions,
+    ) -> None:
+        self.setting, self.terms, self.options = setting, terms, options
+        self.unknowns: dict[str, Unknown] = setting.unknowns
+        self.comm = setting.mesh.comm
+        self.constraints, self.equations, self.references = constraints, equations, references
+        self.numbering = Numbering(self.unknowns, constraints)
+        self.scale = {name: options.scale.get(name, 1.0) for name in self.unknowns}
+        self.timings = Timings()
+        self.tied_sum: dict[str, float] = {}
+        self.reactions: dict[str, Floats] = {}
+        self.field_norms: dict[str, float] = {}
+        self._compile()
+        self.linear = linear
+        self._set_up_solver()
+
+    # -- forms ---------------------------------------------------------------------------------------------------
+
+    def _compile(self) -> None:
+        maps = self.setting.interface_mesh.entity_maps if self.setting.interface_mesh else []
+        rows: dict[str, ufl.Form] = {}
+        for term in self.terms:
+            add_forms(rows, term.residual())
+        self._residual_forms = {name: compat.form(form, maps) for name, form in rows.items()}
+        self._vectors = {name: fem.create_vector(form) for name, form in self._residual_forms.items()}
+        jacobian = {}
+        for i, form in rows.items():
+            for j, unknown in self.unknowns.items():
+                derivative = ufl.algorithms.expand_derivatives(ufl.derivative(form, unknown.value, unknown.trial))
+                if not derivative.empty():
+                    jacobian[i, j] = compat.form(derivative, maps)
+        spare = [(r, r) for r in self.numbering.scalar_row.values()]
+        self.jacobian = CoupledMatrix(jacobian, self.numbering, self.scale, spare)
+
+    def _set_up_solver(self) -> None:
+        n = self.numbering
+        self.state = PETSc.Vec().createMPI((n.local_size, n.global_size), comm=self.comm)
+        self._function = self.state.duplicate()
+        snes = PETSc.SNES().create(self.comm)
+        snes.setOptionsPrefix("ssbmech_")
+        snes.setFunction(self._residual_callback, self._function)
+        snes.setJacobian(self._jacobian_callback, self.jacobian.matrix)
+        snes.setTolerances(max_it=self.options.maximum_iterations)
+        snes.setConvergenceTest(self._converged)
+        self.linear.attach(snes, self)
+        snes.setFromOptions()
+        self.snes = snes
+
+    # -- state ---------------------------------------------------------------------------------------------------
+
+    def read_state(self, x: PETSc.Vec) -> None:
+        """Put a solution vector into the fields (ghosts, ties and prescribed values included)."""
+        n, values = self.numbering, x.array_r
+        scalars = self._scalars(values)
+        for name, unknown in self.unknowns.items():
+            array, offset = unknown.value.x.array, n.first[name] - n.start
+            array[: n.count[name]] = values[offset : offset + n.count[name]]
+            unknown.value.x.scatter_forward()
+            constraint = self.constraints.get(name)
+            if constraint is not None:
+                array[constraint.prescribed] = constraint.values
+                for scalar, dofs in constraint.tied.items():
+                    array[dofs] = scalars[scalar]
+
+    def write_state(self, x: PETSc.Vec) -> None:
+        """Collect the fields into a solution vector."""
+        n = self.numbering
+        for name, unknown in self.unknowns.items():
+            offset = n.first[name] - n.start
+            x.array[offset : offset + n.count[name]] = unknown.value.x.array[: n.count[name]]
+
+    def _scalars(self, values: Floats) -> dict[str, float]:
+        n = self.numbering
+        mine = [float(values[row - n.start]) for row in n.scalar_row.values()] if self.comm.rank == 0 else None
+        return dict(zip(n.scalar_row, self.comm.bcast(mine), strict=True))
+
+    # -- callbacks -----------------------------------------------------------------------------------------------
+
+    def _assemble_rows(self) -> dict[str, Floats]:
+        """Residual of every field at the owned dofs, unscaled, ties not yet applied."""
+        out = {}
+        for name, form in self._residual_forms.items():
+            vector = self._vectors[name]
+            vector.array[:] = 0.0
+            fem.assemble_vector(vector.array, form)
+            vector.scatter_reverse(la.InsertMode.add)
+            out[name] = vector.array[: self.numbering.count[name]].copy()
+        return out
+
+    def evaluate(self) -> tuple[dict[str, Floats], dict[str, float]]:
+        """Residual rows by field at the current fields, and the sums tied to the global unknowns."""
+        n = self.numbering
+        rows = self._assemble_rows()
+        self.reactions = {}
+        sums = dict.fromkeys(n.scalar_row, 0.0)
+        for name, values in rows.items():
+            idle = n.idle[name]
+            self.reactions[name] = values[idle]
+            target = n.row[name][idle]
+            for scalar, row in n.scalar_row.items():
+                sums[scalar] += float(values[idle][target == row].sum())
+                if name == scalar and values.size:
+                    sums[scalar] += float(values[0])
+            if name not in n.scalar_row:
+                values[idle] = 0.0
+        total = self.comm.allreduce(np.array([sums[s] for s in n.scalar_row]))
+        self.tied_sum = {s: float(v) for s, v in zip(n.scalar_row, total, strict=True)}
+        for name in n.scalar_row:
+            value = self._own_scalar(name)
+            rest, _ = self.equations[name].rest(value)
+            residual = self.equations[name].weight() * self.tied_sum[name] + rest
+            rows[name] = np.full(n.count[name], residual)
+        return rows, self.tied_sum
+
+    def _own_scalar(self, name: str) -> float:
+        return float(self.unknowns[name].value.x.array[0])
+
+    def _residual_callback(self, snes: PETSc.SNES, x: PETSc.Vec, f: PETSc.Vec) -> None:
+        begin = time.perf_counter()
+        self.read_state(x)
+        rows, _ = self.evaluate()
+        n = self.numbering
+        for name in self.unknowns:
+            offset = n.first[name] - n.start
+            f.array[offset : offset + n.count[name]] = rows[name] * self.scale[name]
+        self.timings.assembly += time.perf_counter() - begin
+
+    def _jacobian_callback(self, snes: PETSc.SNES, x: PETSc.Vec, a: PETSc.Mat, p: PETSc.Mat) -> None:
+        begin = time.perf_counter()
+        self.read_state(x)
+        self.assemble_jacobian()
+        self.linear.before_solve(self)
+        self.timings.assembly += time.perf_counter() - begin
+
+    def assemble_jacobian(self) -> None:
+        """Fill the coupled matrix at the current fields."""
+        entries, weights = [], {}
+        for name, row in self.numbering.scalar_row.items():
+            _, slope = self.equations[name].rest(self._own_scalar(name))
+            weights[name] = self.equations[name].weight() * self.scale[name]
+            entries.append((row, row, slope * self.scale[name]))
+        self.jacobian.assemble(weights, entries)
+
+    # -- convergence ---------------------------------------------------------------------------------------------
+
+    def _norms(self, f: PETSc.Vec) -> dict[str, float]:
+        n = self.numbering
+        local = []
+        for name in self.unknowns:
+            offset = n.first[name] - n.start
+            local.append(np.abs(f.array_r[offset : offset + n.count[name]]).sum() / self.scale[name])
+        total = self.comm.allreduce(np.array(local), MPI.SUM)
+        return dict(zip(self.unknowns, map(float, total), strict=True))
+
+    def _converged(self, snes: PETSc.SNES, iteration: int, norms: tuple[float, float, float]) -> int:
+        reason = PETSc.SNES.ConvergedReason
+        self.field_norms = {
+            name: value / max(self.references[name](), 1e-300) for name, value in self._norms(snes.getFunction()[0]).items()
+        }
+        if not np.isfinite(list(self.field_norms.values())).all():
+            return int(reason.DIVERGED_FNORM_NAN)
+        if all(value <= self.options.tolerance for value in self.field_norms.values()):
+            return int(reason.CONVERGED_FNORM_RELATIVE)
+        if iteration > 0 and max(self.field_norms.values()) > 1e12:
+            return int(reason.DIVERGED_DTOL)
+        return 0
+
+    def solve(self) -> int:
+        """Solve at the current time step, from the current fields; returns the number of Newton iterations.
+
+        Raises:
+            SolveError: not converged; the fields then hold the last iterate.
+        """
+        self.write_state(self.state)
+        begin, assembly, setup = time.perf_counter(), self.timings.assembly, self.timings.preconditioner
+        self.snes.solve(None, self.state)
+        self.read_state(self.state)
+        iterations = int(self.snes.getIterationNumber())
+        self.timings.newton += iterations
+        self.timings.krylov += int(self.snes.getLinearSolveIterations())
+        spent = time.perf_counter() - begin
+        self.timings.solve += spent - (self.timings.assembly - assembly) - (self.timings.preconditioner - setup)
+        if self.snes.getConvergedReason() <= 0:
+            raise SolveError(self._failure())
+        return iterations
+
+    def _failure(self) -> str:
+        worst = max(self.field_norms, key=lambda name: self.field_norms[name])
+        reason = self.snes.getConvergedReason()
+        return (
+            f"the Newton iteration stopped (PETSc reason {reason}) after {self.snes.getIterationNumber()} iterations; largest "
+            f"imbalance in the field '{worst}': {self.field_norms[worst]:.2e} of its reference (allowed {self.options.tolerance:.0e})"
+        )

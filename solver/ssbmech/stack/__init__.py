@@ -1,0 +1,1 @@
+"""External load and the lumped rest of the cell."""
