@@ -1,0 +1,343 @@
+"""Reading curves from a case file and writing them back.
+
+A curve is a quantity (the same everywhere), a mapping with an ``expression``, with ``points``, or with a ``table`` file.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from ssbmech.case.curves import ROOM_TEMPERATURE, ConstantCurve, Curve, ExpressionCurve, LinearCurve, PointsCurve
+from ssbmech.case.errors import nearest
+from ssbmech.case.expressions import LONGEST, allowed_in_expressions
+from ssbmech.case.units import Quantity, UnitError, as_custom_error, quantity
+
+FORMS = ("expression", "points", "table")
+KEYS = (*FORMS, "unit", "argument_unit", "columns", "clip", "source")
+ONLY_WITH = {"columns": ("table",), "argument_unit": ("points", "table")}
+
+
+class _At(Exception):
+    """A problem below the key of the curve itself."""
+
+    def __init__(self, error: UnitError, *at: str | int) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.at = at
+
+
+@dataclass(frozen=True)
+class CurveOf:
+    """How one curve of the case file is read: its quantity, its argument and how points are joined."""
+
+    values: Quantity
+    argument: Quantity
+    variable: str = "x"
+    method: Literal["monotone", "linear"] = "monotone"
+    beyond: Literal["linear", "constant"] = "linear"
+    clip: tuple[float, float] | None = None
+    per_argument: Quantity | None = None  # a plain quantity is then the slope of a line through zero
+
+    @property
+    def allowed(self) -> str:
+        """The forms that a curve may take, for messages and the reference."""
+        plain = self.per_argument or self.values
+        unit = f", unit: {self.values.unit}" if self.values.unit else ""
+        return (
+            f"{plain.example if not plain.unit else chr(34) + plain.example + chr(34)} | "
+            f"{{expression: a formula of {self.variable}{unit}}} | "
+            f"{{points: [[{self.variable}, value], ...]{unit}}} | {{table: file.csv{unit}}}"
+        )
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def _validate(self, value: Any, info: core_schema.ValidationInfo) -> Curve:
+        context = info.context or {}
+        try:
+            return self.read(value, float(context.get("temperature", ROOM_TEMPERATURE)))
+        except _At as problem:
+            raise as_custom_error(problem.error, problem.at) from None
+        except UnitError as error:
+            raise as_custom_error(error) from None
+
+    def read(self, value: Any, temperature: float = ROOM_TEMPERATURE) -> Curve:
+        """The curve that ``value`` (already parsed YAML) stands for; raises :class:`UnitError`."""
+        if isinstance(value, Curve):
+            return value
+        if not isinstance(value, Mapping):
+            return self._plain(value)
+        form = self._form(value)
+        clip = self._clip(value)
+        source = value.get("source")
+        if source is not None and not isinstance(source, str):
+            raise _At(UnitError("is not text", "text"), "source")
+        if form == "expression":
+            curve: Curve = self._expression(value, temperature, clip, source)
+        else:
+            curve = self._points(value, form, clip, source)
+        self._check_sign(curve, form)
+        return curve
+
+    def _plain(self, value: Any) -> Curve:
+        if isinstance(value, list) or value is None:
+            raise UnitError("is not a curve", self.allowed)
+        try:
+            if self.per_argument is not None:
+                return LinearCurve(slope=self.per_argument.read(value))
+            return ConstantCurve(value=self.values.read(value), clip=self.clip)
+        except UnitError as error:
+            raise UnitError(str(error), self.allowed, error.suggestion) from None
+
+    def _form(self, value: Mapping[Any, Any]) -> str:
+        for key in value:
+            if key not in KEYS:
+                raise _At(UnitError("is not a key of a curve", ", ".join(KEYS), nearest(str(key), KEYS)), str(key))
+        forms = [form for form in FORMS if form in value]
+        if len(forms) != 1:
+            given = " and ".join(forms) or "none of them"
+            raise UnitError(f"needs exactly one of expression, points and table, not {given}", self.allowed)
+        for key, partners in ONLY_WITH.items():
+            if key in value and forms[0] not in partners:
+                raise _At(UnitError(f"goes with {' or '.join(partners)} only", self.allowed), key)
+        return forms[0]
+
+    def _clip(self, value: Mapping[Any, Any]) -> tuple[float, float] | None:
+        given = value.get("clip")
+        if given is None:
+            return self.clip
+        numbers = isinstance(given, list) and len(given) == 2 and all(_is_number(item) for item in given)
+        if not numbers or not given[0] < given[1]:
+            raise _At(UnitError("is not a range", "[low, high] with low < high"), "clip")
+        return float(given[0]), float(given[1])
+
+    def _scale(self, value: Mapping[Any, Any], key: str, kind: Quantity) -> float | None:
+        unit = value.get(key)
+        if unit is None:
+            return None if kind.unit else 1.0
+        if not isinstance(unit, str):
+            raise _At(UnitError("is not a unit", f'a unit of {kind.name}, for example "{kind.unit}"'), key)
+        try:
+            return kind.factor(unit)
+        except UnitError as error:
+            raise _At(UnitError(str(error), f'a unit of {kind.name}, for example "{kind.unit}"', error.suggestion), key) from None
+
+    def _expression(
+        self, value: Mapping[Any, Any], temperature: float, clip: tuple[float, float] | None, source: str | None
+    ) -> Curve:
+        text = value["expression"]
+        if _is_number(text):
+            text = repr(text)
+        if not isinstance(text, str):
+            raise _At(UnitError("is not a formula", allowed_in_expressions(self.variable)), "expression")
+        scale = self._scale(value, "unit", self.values)
+        if scale is None:
+            raise UnitError("has no unit", f'unit: a unit of {self.values.name}, for example "{self.values.unit}"')
+        curve = ExpressionCurve(
+            expression=text,
+            variable=self.variable,
+            scale=scale,
+            unit=value.get("unit") or "",
+            temperature=temperature,
+            clip=clip,
+            source=source,
+        )
+        try:
+            values, slopes = curve(self._probes(curve)), curve.derivative(self._probes(curve))
+            finite = bool(np.isfinite(values).all() and np.isfinite(slopes).all())
+        except UnitError as error:
+            raise _At(error, "expression") from None
+        except (ArithmeticError, RecursionError, ValueError):
+            finite = False
+        if not finite:
+            low, high = self._probes(curve)[[0, -1]]
+            reason = f"has no finite value or slope everywhere between {self.variable} = {low:g} and {high:g}"
+            raise _At(UnitError(reason, allowed_in_expressions(self.variable)), "expression")
+        return curve
+
+    def _points(self, value: Mapping[Any, Any], form: str, clip: tuple[float, float] | None, source: str | None) -> Curve:
+        rows = read_table(value["table"], value.get("columns")) if form == "table" else value["points"]
+        if not isinstance(rows, list) or len(rows) < 2 or any(not isinstance(row, list) or len(row) != 2 for row in rows):
+            raise _At(UnitError("needs two or more pairs", f"[[{self.variable}, value], [{self.variable}, value], ...]"), form)
+        argument_scale = self._scale(value, "argument_unit", self.argument)
+        scale = self._scale(value, "unit", self.values)
+        x = [self._number(row[0], self.argument, argument_scale, "argument_unit", form, k, 0) for k, row in enumerate(rows)]
+        y = [self._number(row[1], self.values, scale, "unit", form, k, 1) for k, row in enumerate(rows)]
+        if x[0] > x[-1]:
+            x, y = x[::-1], y[::-1]
+        if any(after <= before for before, after in zip(x, x[1:], strict=False)):
+            raise _At(UnitError(f"{self.variable} must rise (or fall) from point to point without repeats", self.allowed), form)
+        return PointsCurve(x=tuple(x), y=tuple(y), method=self.method, beyond=self.beyond, clip=clip, source=source)
+
+    def _number(
+        self, item: Any, kind: Quantity, scale: float | None, unit_key: str, form: str, row: int, column: int
+    ) -> float:
+        at = (form, row, column) if form == "points" else (form,)
+        if _is_number(item):
+            if scale is None:
+                raise _At(UnitError(f"has no unit: give {unit_key} beside it, or the unit in the text", kind.allowed), *at)
+            return float(item) * scale
+        try:
+            return kind.read(item)
+        except UnitError as error:
+            raise _At(error, *at) from None
+
+    def _probes(self, curve: Curve) -> Any:
+        """Arguments at which a formula must be finite: the inside of 0..1 for a stoichiometry, else one unit."""
+        low, high = curve.clip or ((0.05, 0.95) if self.variable == "x" else (0.0, 1.0))
+        return np.linspace(low, high, 19)
+
+    def _check_sign(self, curve: Curve, form: str) -> None:
+        if self.values.sign == "any":
+            return
+        at = np.array(curve.x) if isinstance(curve, PointsCurve) else self._probes(curve)
+        values = curve(at)
+        wrong = values <= 0 if self.values.sign == "positive" else values < 0
+        if wrong.any():
+            bound = "greater than zero" if self.values.sign == "positive" else "zero or more"
+            k = int(np.argmax(wrong))
+            raise _At(UnitError(f"must be {bound}; it is {values[k]:.4g} at {self.variable} = {at[k]:.4g}", self.allowed), form)
+
+    # -- writing -------------------------------------------------------------------------------------------------------
+
+    def write(self, curve: Curve) -> Any:
+        """What :meth:`read` turns back into an equal curve."""
+        if isinstance(curve, ConstantCurve):
+            return self.values.write(curve.value) if self.values.unit else curve.value
+        if isinstance(curve, LinearCurve):
+            return (self.per_argument or self.values).write(curve.slope)
+        out: dict[str, Any] = {}
+        if isinstance(curve, ExpressionCurve):
+            out["expression"] = curve.expression
+            if curve.unit:
+                out["unit"] = curve.unit
+        elif isinstance(curve, PointsCurve):
+            out["points"] = [[x, y] for x, y in zip(curve.x, curve.y, strict=True)]
+            if self.values.unit:
+                out["unit"] = self.values.unit
+            if self.argument.unit:
+                out["argument_unit"] = self.argument.unit
+        if curve.clip is not None and curve.clip != self.clip:
+            out["clip"] = list(curve.clip)
+        if curve.source is not None:
+            out["source"] = curve.source
+        return out
+
+    # -- pydantic ------------------------------------------------------------------------------------------------------
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        writer = core_schema.plain_serializer_function_ser_schema(self.write)
+        return core_schema.with_info_plain_validator_function(self._validate, serialization=writer)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        plain = self.per_argument or self.values
+        cell = {"anyOf": [{"type": "number"}, {"type": "string"}]}
+        pair = {"type": "array", "items": cell, "minItems": 2, "maxItems": 2}
+        common = {
+            "unit": {"type": "string", "description": f"unit of {self.values.name}", "examples": [self.values.unit]},
+            "clip": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+            "source": {"type": "string"},
+        }
+        sampled = common | {"argument_unit": {"type": "string", "examples": [self.argument.unit]}}
+        name = {"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 0}]}
+        columns = {"type": "array", "items": name, "minItems": 2, "maxItems": 2}
+        text = {"anyOf": [{"type": "string", "maxLength": LONGEST}, {"type": "number"}]}
+        forms: list[dict[str, Any]] = [
+            {"properties": common | {"expression": text}, "required": ["expression"]},
+            {"properties": sampled | {"points": {"type": "array", "items": pair, "minItems": 2}}, "required": ["points"]},
+            {"properties": sampled | {"table": {"type": "string"}, "columns": columns}, "required": ["table"]},
+        ]
+        objects = [{"type": "object", "additionalProperties": False} | form for form in forms]
+        if plain.unit:
+            return {"anyOf": [plain.json_schema(), *objects], "description": self.allowed}
+        return {"anyOf": [{"type": "number"}, plain.json_schema(), *objects], "description": self.allowed}
+
+
+def _is_number(item: Any) -> bool:
+    return isinstance(item, int | float) and not isinstance(item, bool)
+
+
+def read_table(file: Any, columns: Any = None) -> list[list[float]]:
+    """Two columns of a text file with a header line; separated by comma, semicolon, tab or blanks, # begins a comment."""
+    if not isinstance(file, str | Path):
+        raise _At(UnitError("is not a file name", "the name of a text file with two columns"), "table")
+    try:
+        text = Path(file).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        raise _At(UnitError(f"cannot be read: {reason}", "the name of a text file with two columns"), "table") from None
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    if not lines:
+        raise _At(UnitError("is empty", "the name of a text file with two columns"), "table")
+    separator = next((mark for mark in ",;\t" if mark in lines[0]), None)
+    rows = list(csv.reader(lines, delimiter=separator)) if separator else [line.split() for line in lines]
+    cells = [[cell.strip() for cell in row] for row in rows]
+    header = cells[0] if _floats(cells[0]) is None else [str(k) for k in range(len(cells[0]))]
+    body = cells[1:] if _floats(cells[0]) is None else cells
+    picked = _columns(header, columns)
+    table = []
+    for number, row in enumerate(body, start=1):
+        pair = _floats([row[k] for k in picked]) if max(picked) < len(row) else None
+        if pair is None:
+            raise _At(UnitError(f"has no two numbers in data row {number}", "numbers in both columns"), "table")
+        table.append(pair)
+    return table
+
+
+def _floats(cells: list[str]) -> list[float] | None:
+    try:
+        return [float(cell) for cell in cells]
+    except ValueError:
+        return None
+
+
+def _columns(header: list[str], columns: Any) -> list[int]:
+    if columns is None:
+        columns = [0, 1]
+    if not isinstance(columns, list) or len(columns) != 2:
+        raise _At(UnitError("is not two columns", "two column names of the header, or two numbers counted from 0"), "columns")
+    picked = []
+    for k, column in enumerate(columns):
+        if isinstance(column, int) and not isinstance(column, bool) and 0 <= column < len(header):
+            picked.append(column)
+        elif column in header:
+            picked.append(header.index(column))
+        else:
+            names = UnitError("is not a column of the table", ", ".join(header), nearest(str(column), header))
+            raise _At(names, "columns", k)
+    return picked
+
+
+def curve_of_x(name: str, sign: Literal["any", "nonnegative", "positive"] = "any", clip: tuple[float, float] | None = None) -> CurveOf:
+    """A curve of the stoichiometry x."""
+    return CurveOf(quantity(name, sign), quantity("pure number"), clip=clip)
+
+
+EXCHANGE_CURRENT_CLIP = (1e-3, 1.0 - 1e-3)
+"""x beyond which an exchange current density is held constant: sqrt(x (1 - x)) has no slope at 0 and 1."""
+
+PotentialOfX = Annotated[Curve, curve_of_x("potential")]
+DiffusivityOfX = Annotated[Curve, curve_of_x("diffusivity", "positive")]
+VolumeChangeOfX = Annotated[Curve, curve_of_x("pure number")]
+ConductivityOfX = Annotated[Curve, curve_of_x("conductivity", "positive")]
+ExchangeCurrentOfX = Annotated[Curve, curve_of_x("current density", "positive", EXCHANGE_CURRENT_CLIP)]
+PressureOfTime = Annotated[
+    Curve, CurveOf(quantity("pressure", "nonnegative"), quantity("time"), "t", method="linear", beyond="constant")
+]
+ThicknessOfCharge = Annotated[
+    Curve,
+    CurveOf(
+        quantity("length"),
+        quantity("areal capacity"),
+        "q",
+        method="linear",
+        per_argument=quantity("thickness per charge"),
+    ),
+]

@@ -1,0 +1,59 @@
+"""JSON Schema of a case file, for editors: they complete keys, show units and mark mistakes while typing."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from ssbmech.case.schema import Case
+
+EXTENDS = {"type": "string", "description": "another case file that this one builds on, relative to this one"}
+_PARTIAL = "Partial"
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema; in a file with ``extends`` nothing is required and ``null`` takes a key away."""
+    full = Case.model_json_schema(mode="validation")
+    definitions = full.pop("$defs")
+    _one_of(definitions, "Step", ("press", "rest", "charge", "discharge"))
+    _one_of(definitions, "Load", ("pressure", "fixed_gap", "stiffness"))
+    _one_of(definitions, "Mesh", ("file", "microstructure"))
+    partial = _loosened(copy.deepcopy(full))
+    partial["properties"]["extends"] = EXTENDS
+    loose = {name + _PARTIAL: _loosened(copy.deepcopy(body)) for name, body in definitions.items()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "ssbmech case file",
+        "if": {"type": "object", "required": ["extends"]},
+        "then": partial,
+        "else": full,
+        "$defs": definitions | loose,
+    }
+
+
+def _one_of(definitions: dict[str, Any], name: str, keys: tuple[str, ...]) -> None:
+    definitions[name]["oneOf"] = [{"required": [key]} for key in keys]
+
+
+def _loosened(schema: Any) -> Any:
+    """The schema of a block that a base file completes."""
+    if isinstance(schema, list):
+        return [_loosened(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "properties" in schema:
+        schema.pop("required", None)
+        schema.pop("oneOf", None)
+        schema.pop("minProperties", None)
+        schema["properties"] = {name: _or_null(body) for name, body in schema["properties"].items()}
+    out = {key: _loosened(value) for key, value in schema.items()}
+    if isinstance(out.get("$ref"), str):
+        out["$ref"] += _PARTIAL
+    return out
+
+
+def _or_null(body: dict[str, Any]) -> dict[str, Any]:
+    if {"type": "null"} in body.get("anyOf", []):
+        return body
+    shown = {key: body[key] for key in ("title", "description", "default") if key in body}
+    return {"anyOf": [body, {"type": "null"}], **shown}

@@ -1,0 +1,173 @@
+"""``extends:`` and ``--set``: case files that build on others.
+
+Mappings merge key by key; lists and plain values replace; ``null`` takes a key away. Of keys that exclude each other (``file``
+and ``microstructure``, ``pressure`` and ``fixed_gap``), the one that is given last takes the other's place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ssbmech.case.errors import CaseError, Problem, nearest
+from ssbmech.case.yaml_reader import Document, Mark, Path_, parse_scalar, read_yaml
+
+EXCLUSIVE: tuple[frozenset[str], ...] = tuple(
+    frozenset(group.split())
+    for group in (
+        "file microstructure",
+        "pressure fixed_gap stiffness",
+        "expression points table",
+        "initial_stoichiometry initial_potential",
+        "volume_change partial_molar_volume",
+        "composition volume_fraction",
+        "press rest charge discharge",
+    )
+)
+"""Keys of which a block has one; a later file's choice replaces an earlier one's."""
+
+_FOLLOWERS = {"table": ("columns",), "points": ("argument_unit",)}
+
+
+def read_with_extends(file: Path, seen: tuple[Path, ...] = ()) -> Document:
+    """The data of a file merged over the files it extends; raises :class:`CaseError`."""
+    file = Path(file)
+    resolved = file.resolve()
+    if resolved in seen:
+        chain = " -> ".join(path.name for path in (*seen[seen.index(resolved) :], resolved))
+        raise CaseError([Problem("extends", f"goes round in a circle: {chain}", file=str(file), allowed="a file that stands alone at the end")])
+    document = read_yaml(file)
+    _absolute_paths(document, file.parent)
+    if "extends" not in document.data:
+        return document
+    base_name = document.data.pop("extends")
+    mark = document.marks.pop(("extends",))
+    if not isinstance(base_name, str) or not base_name:
+        problem = Problem("extends", "is not a file name", base_name, "another case file, relative to this one", file=str(file), line=mark.line)
+        raise CaseError([problem])
+    base_file = file.parent / base_name
+    if not base_file.is_file():
+        others = [path.name for path in base_file.parent.glob("*.y*ml")] if base_file.parent.is_dir() else []
+        problem = Problem("extends", "does not exist", base_name, "another case file, relative to this one", nearest(base_file.name, others), str(file), mark.line)
+        raise CaseError([problem])
+    base = read_with_extends(base_file, (*seen, resolved))
+    return merge(base, document)
+
+
+def merge(base: Document, over: Document) -> Document:
+    """``over`` merged into ``base`` (neither is used afterwards)."""
+    marks = dict(base.marks)
+    data = _merge(base.data, over.data, (), marks, over.marks)
+    return Document(data, marks)
+
+
+def _merge(base: Any, over: Any, at: Path_, marks: dict[Path_, Mark], new: dict[Path_, Mark]) -> Any:
+    if not (isinstance(base, dict) and isinstance(over, dict)):
+        _drop(marks, at)
+        marks.update({path: mark for path, mark in new.items() if path[: len(at)] == at})
+        return over
+    merged = dict(base)
+    for group in EXCLUSIVE:
+        if group & over.keys():
+            for key in (group - over.keys()) & merged.keys():
+                for gone in (key, *_FOLLOWERS.get(key, ())):
+                    merged.pop(gone, None)
+                    _drop(marks, (*at, gone))
+    for key, value in over.items():
+        merged[key] = _merge(merged.get(key), value, (*at, key), marks, new)
+    if at in new:
+        marks[at] = new[at]
+    return merged
+
+
+def _drop(marks: dict[Path_, Mark], at: Path_) -> None:
+    for path in [path for path in marks if path[: len(at)] == at]:
+        del marks[path]
+
+
+def without_nulls(data: Any) -> Any:
+    """The data without the keys whose value is null."""
+    if isinstance(data, dict):
+        return {key: without_nulls(value) for key, value in data.items() if value is not None}
+    if isinstance(data, list):
+        return [without_nulls(item) for item in data]
+    return data
+
+
+def apply_overrides(document: Document, overrides: Sequence[str], file: Path) -> Document:
+    """``key.path=value`` texts merged over the data, in their order; raises :class:`CaseError`."""
+    problems: list[Problem] = []
+    for text in overrides:
+        keys, equals, value = text.partition("=")
+        path = _split(keys)
+        if not equals or not path:
+            problems.append(Problem("--set", "is not key.path=value", text, 'for example "stack.load.pressure=5 MPa"'))
+            continue
+        try:
+            parsed = parse_scalar(value)
+        except yaml.YAMLError:
+            problems.append(Problem(f"--set {keys}", "has a value that is not YAML", value, "a value as in a case file"))
+            continue
+        try:
+            document = _override(document, path, parsed, file)
+        except _NoPlaceError as error:
+            problems.append(Problem(f"--set {keys}", str(error), parsed, error.allowed))
+    if problems:
+        raise CaseError(problems)
+    _absolute_paths(document, file.parent)
+    return document
+
+
+class _NoPlaceError(Exception):
+    def __init__(self, message: str, allowed: str) -> None:
+        super().__init__(message)
+        self.allowed = allowed
+
+
+def _split(keys: str) -> Path_:
+    """``a.b[0].c`` and ``a.b.0.c`` alike."""
+    parts = [part for part in keys.strip().replace("[", ".").replace("]", "").split(".")]
+    return tuple(int(part) if part.isdecimal() else part for part in parts) if all(parts) else ()
+
+
+def _override(document: Document, path: Path_, value: Any, file: Path) -> Document:
+    """One value put in its place; inside lists too, which merging alone would replace."""
+
+    def put(data: Any, depth: int) -> Any:
+        if depth == len(path):
+            return _merge(data, value, path, document.marks, {})
+        key = path[depth]
+        if isinstance(data, list):
+            if not isinstance(key, int) or key >= len(data):
+                raise _NoPlaceError(f"has no entry {key!r}", f"a number from 0 to {len(data) - 1}")
+            return [put(item, depth + 1) if number == key else item for number, item in enumerate(data)]
+        if data is not None and not isinstance(data, dict):
+            data = None  # a plain value makes way for a mapping
+        inner = put((data or {}).get(str(key)), depth + 1)
+        return _merge(data or {}, {str(key): inner}, path[:depth], {}, {})
+
+    data = put(document.data, 0)
+    _drop(document.marks, path)
+    document.marks[path] = Mark(file, None)
+    return Document(data, document.marks)
+
+
+def _absolute_paths(document: Document, folder: Path) -> None:
+    """Makes the names of files that a case refers to independent of the file they stand in."""
+
+    def walk(data: Any, at: Path_) -> None:
+        if isinstance(data, list):
+            for number, item in enumerate(data):
+                walk(item, (*at, number))
+        elif isinstance(data, dict):
+            for key, value in data.items():
+                is_file = key == "table" or (at, key) == (("mesh",), "file")
+                if is_file and isinstance(value, str) and value:
+                    data[key] = str((folder / value).absolute())
+                else:
+                    walk(value, (*at, key))
+
+    walk(document.data, ())

@@ -1,0 +1,136 @@
+"""The case file as a whole."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, PrivateAttr, model_validator
+
+from ssbmech.case.base import Block, Name
+from ssbmech.case.interfaces import Interface
+from ssbmech.case.microstructure import Mesh
+from ssbmech.case.numerics import Cell, Expected, Numerics, Output, Physics
+from ssbmech.case.phases import Phase
+from ssbmech.case.programme import Step, resolve_loads
+from ssbmech.case.stack import Electrons, Stack
+
+NOT_PHYSICS = ("title", "output", "expected")
+
+
+class Case(Block):
+    """One study: microstructure, materials, interfaces, stack and programme, in internal units."""
+
+    title: str = Field("", description="what this study is, in one line")
+    mesh: Mesh
+    phases: dict[Name, Phase] = Field(min_length=1, description="materials by name")
+    interfaces: list[Interface] = Field(default_factory=list, description="laws by pair of phases")
+    electrons: Electrons | None = Field(None, description="needed with electrochemistry")
+    stack: Stack = Stack()
+    programme: list[Step] = Field(min_length=1, description="steps, run in order")
+    cell: Cell = Cell()
+    numerics: Numerics = Numerics()
+    output: Output = Output()
+    expected: dict[str, Expected] = Field(default_factory=dict, description="headline figures of summary.json that tests check")
+
+    _origin: Path | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _resolve(self) -> Case:
+        """Fills in what depends on another block: the physics that is solved, and the load of every step."""
+        if not self.numerics.physics:
+            conducts = any(phase.conduction is not None for phase in self.phases.values())
+            physics: list[Physics] = ["mechanics", "electrochemistry"] if conducts else ["mechanics"]
+            object.__setattr__(self, "numerics", self.numerics.model_copy(update={"physics": physics}))
+        object.__setattr__(self, "programme", resolve_loads(self.programme, self.stack.load))
+        return self
+
+    @property
+    def origin(self) -> Path | None:
+        """The file that the case was read from."""
+        return self._origin
+
+    @property
+    def phase_names(self) -> list[str]:
+        """Names of the phases, in the order of the file."""
+        return list(self.phases)
+
+    @property
+    def active_materials(self) -> list[str]:
+        """Names of the phases that store lithium."""
+        return [name for name, phase in self.phases.items() if phase.lithium is not None]
+
+    @property
+    def electrochemistry(self) -> bool:
+        """Whether lithium and charge are solved for."""
+        return "electrochemistry" in self.numerics.physics
+
+    def interface(self, one: str, other: str) -> Interface | None:
+        """The laws between two phases, whatever their order."""
+        pair = frozenset((one, other))
+        return next((interface for interface in self.interfaces if interface.pair == pair), None)
+
+    def data(self) -> dict[str, Any]:
+        """The resolved case as the plain data of a case file, every quantity with its unit."""
+        data: dict[str, Any] = self.model_dump(exclude_none=True)
+        if self.mesh.file is None:
+            del data["mesh"]["length_unit"]
+        for number, step in enumerate(self.programme):
+            # A load that goes on from an earlier step must not be written: it would start anew at t = 0.
+            inherited = step.load_from != number or (number == 0 and step.load is self.stack.load)
+            if inherited:
+                data["programme"][number].pop("load", None)
+            if not data["programme"][number]["until"]:
+                del data["programme"][number]["until"]
+        return data
+
+    def dump(self) -> str:
+        """The resolved case as YAML that reads back to an equal case."""
+        return yaml.dump(self.data(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+    def hash(self) -> str:
+        """16 hexadecimal digits of everything that bears on the result, the contents of a mesh file included."""
+        data = {key: value for key, value in self.data().items() if key not in NOT_PHYSICS}
+        if self.mesh.file is not None and self.mesh.file.is_file():
+            data["mesh"]["file"] = hashlib.sha256(self.mesh.file.read_bytes()).hexdigest()
+        text = yaml.dump(_without_sources(data), Dumper=_Dumper, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def sources(self) -> dict[str, str]:
+        """Where the numbers come from: key path -> text, for every ``source:`` of the file."""
+        return dict(_sources(self.data(), ""))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Case) and self.data() == other.data()
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes floats so that YAML 1.1 and 1.2 both read them as floats, and repeats instead of aliasing."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _without_sources(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _without_sources(value) for key, value in data.items() if key != "source"}
+    if isinstance(data, list):
+        return [_without_sources(item) for item in data]
+    return data
+
+
+def _sources(data: Any, at: str) -> Iterator[tuple[str, str]]:
+    if isinstance(data, dict):
+        for key, value in data.items():
+            if key == "source" and isinstance(value, str):
+                yield at, value
+            else:
+                yield from _sources(value, f"{at}.{key}" if at else key)
+    elif isinstance(data, list):
+        for number, item in enumerate(data):
+            yield from _sources(item, f"{at}[{number}]")

@@ -1,0 +1,109 @@
+"""YAML with line numbers, without YAML 1.1's surprises.
+
+``1e-8`` is a number, ``on`` and ``no`` are text, ``12:30`` is text, and a key given twice is a mistake.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ssbmech.case.errors import CaseError, Problem, key_path
+
+Path_ = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where a value stands: file and line (None when it was given on the command line)."""
+
+    file: Path
+    line: int | None
+
+
+@dataclass
+class Document:
+    """Plain data and the place of every value in it."""
+
+    data: Any
+    marks: dict[Path_, Mark]
+
+
+class _Loader(yaml.SafeLoader):
+    """Resolves plain scalars as YAML 1.2's core schema does."""
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?[0-9]+", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+.0123456789"),
+    ("null", r"~|null|Null|NULL|", "~nN\0"),
+    ("merge", r"<<", "<"),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first))
+_Loader.yaml_implicit_resolvers.setdefault("", []).append(("tag:yaml.org,2002:null", re.compile("^$")))
+_Loader.add_constructor(
+    "tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node))
+)
+_Loader.add_constructor(
+    "tag:yaml.org,2002:float", lambda loader, node: float(loader.construct_scalar(node).lower().replace(".inf", "inf").replace(".nan", "nan"))
+)
+
+
+def parse_scalar(text: str) -> Any:
+    """A value given on the command line, read as YAML."""
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+
+
+def read_yaml(file: Path) -> Document:
+    """The data of a file; raises :class:`CaseError`."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise CaseError([Problem("", "is not UTF-8 text", file=str(file))]) from None
+    except OSError as error:
+        raise CaseError([Problem("", f"cannot be read: {error.strerror}", file=str(file))]) from None
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        marks: dict[Path_, Mark] = {}
+        data = _build(loader, node, (), file, marks) if node is not None else None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        what = getattr(error, "problem", None) or str(error)
+        raise CaseError([Problem("", f"is not YAML: {what}", file=str(file), line=mark.line + 1 if mark else None)]) from None
+    except RecursionError:
+        raise CaseError([Problem("", "is nested too deeply", file=str(file))]) from None
+    finally:
+        loader.dispose()
+    if not isinstance(data, dict):
+        raise CaseError([Problem("", "is not a case file: it must be a mapping of keys to values", file=str(file))])
+    return Document(data, marks)
+
+
+def _build(loader: _Loader, node: yaml.Node, at: Path_, file: Path, marks: dict[Path_, Mark]) -> Any:
+    marks[at] = Mark(file, node.start_mark.line + 1)
+    if isinstance(node, yaml.SequenceNode):
+        return [_build(loader, item, (*at, number), file, marks) for number, item in enumerate(node.value)]
+    if not isinstance(node, yaml.MappingNode):
+        return loader.construct_object(node)
+    loader.flatten_mapping(node)
+    data: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node)
+        line = key_node.start_mark.line + 1
+        if not isinstance(key, str):
+            key = key_node.value
+        if not isinstance(key, str):
+            raise CaseError([Problem(key_path(at), "has a key that is not text", file=str(file), line=line)])
+        if key in data:
+            problem = Problem(key_path((*at, key)), "is given twice", file=str(file), line=line, allowed="each key once")
+            raise CaseError([problem])
+        data[key] = _build(loader, value_node, (*at, key), file, marks)
+        marks[(*at, key)] = Mark(file, line)
+    return data
