@@ -1,0 +1,126 @@
+"""Spheres in a box: packing, geometry, tetrahedra. Lengths in µm.
+
+All that lies of one particle and of its periodic images inside the box is cut into pieces by the lateral faces; each
+piece is a body of its own.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import gmsh
+import numpy as np
+
+from ssbmech_mesh.adjust import flatten_faces, match_volumes
+from ssbmech_mesh.cuts import seam_rotation
+from ssbmech_mesh.errors import MeshError
+from ssbmech_mesh.packing import Packing, pack
+from ssbmech_mesh.quality import quality
+from ssbmech_mesh.report import MeshReport, size_quantiles
+from ssbmech_mesh.session import gmsh_model
+from ssbmech_mesh.simplex import Floats, Ints, SimplexMesh, from_gmsh
+from ssbmech_mesh.sizing import SizeGrid, size_grid
+from ssbmech_mesh.spec import MicrostructureSpec
+
+
+def generate_spheres(given: Mapping[str, Any], out: Path) -> MeshReport:
+    """Pack, mesh and write; the report compares what was asked with what came out."""
+    start = perf_counter()
+    spec = MicrostructureSpec.from_dict(given)
+    packing = pack(spec)
+    mesh, piece = mesh_packing(packing, spec)
+    mesh.write(out)
+    return _report(spec, packing, mesh, piece, perf_counter() - start)
+
+
+def mesh_packing(packing: Packing, spec: MicrostructureSpec) -> tuple[SimplexMesh, Ints]:
+    """Tetrahedra of a packing, and for every body but the last (the matrix) the particle that it is a piece of."""
+    grid = size_grid(packing, spec.mesh_size, spec.minimum_gap)
+    with gmsh_model("spheres"):
+        pieces, center, radius, owner = _geometry(packing)
+        exact = np.array([gmsh.model.occ.getMass(3, tag) for tag in pieces])
+        for k, tag in enumerate(pieces):
+            gmsh.model.addPhysicalGroup(3, [tag], name=f"{spec.particles}_{k + 1:03d}")
+        rest = [tag for _, tag in gmsh.model.getEntities(3) if tag not in set(pieces)]
+        gmsh.model.addPhysicalGroup(3, rest, name=spec.matrix)
+        _tetrahedra(grid)
+        mesh = from_gmsh(3)
+    mesh.orient()
+    flatten_faces(mesh, packing.box)
+    match_volumes(mesh, packing.box, center, radius, exact)
+    if float(mesh.volumes().min()) <= 0.0:
+        raise MeshError("some tetrahedra are flat or turned over; use a smaller mesh_size.interface or another seed")
+    return mesh, owner
+
+
+def _geometry(packing: Packing) -> tuple[list[int], Floats, Floats, Ints]:
+    """Box and spheres in gmsh; the pieces in the order of their particles, with centre, radius and particle each."""
+    centers, radii, owner = packing.with_images()
+    random = np.random.default_rng(len(radii))
+    occ = gmsh.model.occ
+    block = occ.addBox(0.0, 0.0, 0.0, *packing.box)
+    balls = []
+    for c, r in zip(centers, radii, strict=True):
+        ball = occ.addSphere(*c, r)
+        turn = seam_rotation(c, float(r), np.array(packing.box), random)
+        if turn is not None:
+            occ.rotate([(3, ball)], *c, *turn, float(np.linalg.norm(turn)))
+        balls.append((3, ball))
+    _, made = occ.fragment([(3, block)], balls)
+    inside = {tag for _, tag in made[0]}
+    occ.remove([entity for entity in occ.getEntities(3) if entity[1] not in inside], recursive=True)
+    occ.synchronize()
+    pieces, of = [], []
+    for k, parts in enumerate(made[1:]):
+        here = [tag for _, tag in parts if tag in inside]
+        if len(here) != 1:
+            raise MeshError("the geometry of a cut particle came out wrong; use another seed")
+        pieces += here
+        of.append(k)
+    return pieces, centers[of], radii[of], owner[of]
+
+
+def _tetrahedra(grid: SizeGrid) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "size.bin"
+        grid.write(path)
+        field = gmsh.model.mesh.field.add("Structured")
+        gmsh.model.mesh.field.setString(field, "FileName", str(path))
+        gmsh.model.mesh.field.setNumber(field, "TextFormat", 0)
+        gmsh.model.mesh.field.setAsBackgroundMesh(field)
+        for option in ("MeshSizeExtendFromBoundary", "MeshSizeFromPoints", "MeshSizeFromCurvature"):
+            gmsh.option.setNumber(f"Mesh.{option}", 0)
+        gmsh.option.setNumber("Mesh.RandomSeed", 1)
+        gmsh.option.setNumber("Mesh.Algorithm", 6)
+        gmsh.option.setNumber("Mesh.Algorithm3D", 10)
+        gmsh.option.setNumber("Mesh.OptimizeThreshold", 0.45)
+        gmsh.model.mesh.generate(3)
+
+
+def _report(
+    spec: MicrostructureSpec, packing: Packing, mesh: SimplexMesh, owner: Ints, seconds: float
+) -> MeshReport:
+    facet, _ = mesh.interfaces()
+    matrix = np.array([len(mesh.names) - 1])
+    volume = mesh.body_volumes()
+    everything = float(np.prod(spec.box))
+    particles = float(volume[:-1].sum()) / everything
+    body_nodes, matrix_nodes = mesh.body_nodes(), mesh.nodes_of(matrix)
+    return MeshReport(
+        cells=len(mesh.cells),
+        nodes=len(mesh.nodes),
+        body_nodes={spec.particles: body_nodes - matrix_nodes, spec.matrix: matrix_nodes},
+        particles=len(packing.radii),
+        bodies=len(mesh.names),
+        volume_fraction_asked={spec.particles: spec.volume_fraction, spec.matrix: 1.0 - spec.volume_fraction},
+        volume_fraction={spec.particles: particles, spec.matrix: float(volume[-1]) / everything},
+        diameter_quantiles=size_quantiles(2.0 * packing.radii),
+        smallest_gap=packing.smallest_gap(),
+        interface_area=float(mesh.facet_areas(facet).sum()),
+        quality=quality(mesh),
+        seconds=seconds,
+    )
