@@ -1,6 +1,7 @@
 """Case files: strict schema, units, loading, and messages that help.
 
-``load_case(path)`` gives a :class:`Case` in internal units or raises :class:`CaseError` with everything that is wrong.
+``load_case(path)`` gives a :class:`Case` in internal units or raises :class:`CaseError` with everything that
+is wrong.
 """
 
 from ssbmech.case.curves import Curve

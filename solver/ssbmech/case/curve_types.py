@@ -1,37 +1,36 @@
 """Reading curves from a case file and writing them back.
 
-A curve is a quantity (the same everywhere), a mapping with an ``expression``, with ``points``, or with a ``table`` file.
+A curve is a quantity (the same everywhere), a mapping with an ``expression``, with ``points``, or with a
+``table`` file.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from ssbmech.case.curves import ROOM_TEMPERATURE, ConstantCurve, Curve, ExpressionCurve, LinearCurve, PointsCurve
+from ssbmech.case.curves import (
+    ROOM_TEMPERATURE,
+    ConstantCurve,
+    Curve,
+    ExpressionCurve,
+    LinearCurve,
+    PointsCurve,
+)
 from ssbmech.case.errors import nearest
 from ssbmech.case.expressions import LONGEST, allowed_in_expressions
+from ssbmech.case.tables import BelowError, read_table
 from ssbmech.case.units import Quantity, UnitError, as_custom_error, quantity
 
 FORMS = ("expression", "points", "table")
 KEYS = (*FORMS, "unit", "argument_unit", "columns", "clip", "source")
 ONLY_WITH = {"columns": ("table",), "argument_unit": ("points", "table")}
-
-
-class _At(Exception):
-    """A problem below the key of the curve itself."""
-
-    def __init__(self, error: UnitError, *at: str | int) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.at = at
 
 
 @dataclass(frozen=True)
@@ -57,13 +56,11 @@ class CurveOf:
             f"{{points: [[{self.variable}, value], ...]{unit}}} | {{table: file.csv{unit}}}"
         )
 
-    # -- reading -------------------------------------------------------------------------------------------------------
-
     def _validate(self, value: Any, info: core_schema.ValidationInfo) -> Curve:
         context = info.context or {}
         try:
             return self.read(value, float(context.get("temperature", ROOM_TEMPERATURE)))
-        except _At as problem:
+        except BelowError as problem:
             raise as_custom_error(problem.error, problem.at) from None
         except UnitError as error:
             raise as_custom_error(error) from None
@@ -78,7 +75,7 @@ class CurveOf:
         clip = self._clip(value)
         source = value.get("source")
         if source is not None and not isinstance(source, str):
-            raise _At(UnitError("is not text", "text"), "source")
+            raise BelowError(UnitError("is not text", "text"), "source")
         if form == "expression":
             curve: Curve = self._expression(value, temperature, clip, source)
         else:
@@ -99,14 +96,16 @@ class CurveOf:
     def _form(self, value: Mapping[Any, Any]) -> str:
         for key in value:
             if key not in KEYS:
-                raise _At(UnitError("is not a key of a curve", ", ".join(KEYS), nearest(str(key), KEYS)), str(key))
+                raise BelowError(
+                    UnitError("is not a key of a curve", ", ".join(KEYS), nearest(str(key), KEYS)), str(key)
+                )
         forms = [form for form in FORMS if form in value]
         if len(forms) != 1:
             given = " and ".join(forms) or "none of them"
             raise UnitError(f"needs exactly one of expression, points and table, not {given}", self.allowed)
         for key, partners in ONLY_WITH.items():
             if key in value and forms[0] not in partners:
-                raise _At(UnitError(f"goes with {' or '.join(partners)} only", self.allowed), key)
+                raise BelowError(UnitError(f"goes with {' or '.join(partners)} only", self.allowed), key)
         return forms[0]
 
     def _clip(self, value: Mapping[Any, Any]) -> tuple[float, float] | None:
@@ -115,7 +114,7 @@ class CurveOf:
             return self.clip
         numbers = isinstance(given, list) and len(given) == 2 and all(_is_number(item) for item in given)
         if not numbers or not given[0] < given[1]:
-            raise _At(UnitError("is not a range", "[low, high] with low < high"), "clip")
+            raise BelowError(UnitError("is not a range", "[low, high] with low < high"), "clip")
         return float(given[0]), float(given[1])
 
     def _scale(self, value: Mapping[Any, Any], key: str, kind: Quantity) -> float | None:
@@ -123,23 +122,36 @@ class CurveOf:
         if unit is None:
             return None if kind.unit else 1.0
         if not isinstance(unit, str):
-            raise _At(UnitError("is not a unit", f'a unit of {kind.name}, for example "{kind.unit}"'), key)
+            raise BelowError(
+                UnitError("is not a unit", f'a unit of {kind.name}, for example "{kind.unit}"'), key
+            )
         try:
             return kind.factor(unit)
         except UnitError as error:
-            raise _At(UnitError(str(error), f'a unit of {kind.name}, for example "{kind.unit}"', error.suggestion), key) from None
+            raise BelowError(
+                UnitError(str(error), f'a unit of {kind.name}, for example "{kind.unit}"', error.suggestion),
+                key,
+            ) from None
 
     def _expression(
-        self, value: Mapping[Any, Any], temperature: float, clip: tuple[float, float] | None, source: str | None
+        self,
+        value: Mapping[Any, Any],
+        temperature: float,
+        clip: tuple[float, float] | None,
+        source: str | None,
     ) -> Curve:
         text = value["expression"]
         if _is_number(text):
             text = repr(text)
         if not isinstance(text, str):
-            raise _At(UnitError("is not a formula", allowed_in_expressions(self.variable)), "expression")
+            raise BelowError(
+                UnitError("is not a formula", allowed_in_expressions(self.variable)), "expression"
+            )
         scale = self._scale(value, "unit", self.values)
         if scale is None:
-            raise UnitError("has no unit", f'unit: a unit of {self.values.name}, for example "{self.values.unit}"')
+            raise UnitError(
+                "has no unit", f'unit: a unit of {self.values.name}, for example "{self.values.unit}"'
+            )
         curve = ExpressionCurve(
             expression=text,
             variable=self.variable,
@@ -153,28 +165,49 @@ class CurveOf:
             values, slopes = curve(self._probes(curve)), curve.derivative(self._probes(curve))
             finite = bool(np.isfinite(values).all() and np.isfinite(slopes).all())
         except UnitError as error:
-            raise _At(error, "expression") from None
+            raise BelowError(error, "expression") from None
         except (ArithmeticError, RecursionError, ValueError):
             finite = False
         if not finite:
             low, high = self._probes(curve)[[0, -1]]
             reason = f"has no finite value or slope everywhere between {self.variable} = {low:g} and {high:g}"
-            raise _At(UnitError(reason, allowed_in_expressions(self.variable)), "expression")
+            raise BelowError(UnitError(reason, allowed_in_expressions(self.variable)), "expression")
         return curve
 
-    def _points(self, value: Mapping[Any, Any], form: str, clip: tuple[float, float] | None, source: str | None) -> Curve:
+    def _points(
+        self, value: Mapping[Any, Any], form: str, clip: tuple[float, float] | None, source: str | None
+    ) -> Curve:
         rows = read_table(value["table"], value.get("columns")) if form == "table" else value["points"]
-        if not isinstance(rows, list) or len(rows) < 2 or any(not isinstance(row, list) or len(row) != 2 for row in rows):
-            raise _At(UnitError("needs two or more pairs", f"[[{self.variable}, value], [{self.variable}, value], ...]"), form)
+        if (
+            not isinstance(rows, list)
+            or len(rows) < 2
+            or any(not isinstance(row, list) or len(row) != 2 for row in rows)
+        ):
+            raise BelowError(
+                UnitError(
+                    "needs two or more pairs", f"[[{self.variable}, value], [{self.variable}, value], ...]"
+                ),
+                form,
+            )
         argument_scale = self._scale(value, "argument_unit", self.argument)
         scale = self._scale(value, "unit", self.values)
-        x = [self._number(row[0], self.argument, argument_scale, "argument_unit", form, k, 0) for k, row in enumerate(rows)]
+        x = [
+            self._number(row[0], self.argument, argument_scale, "argument_unit", form, k, 0)
+            for k, row in enumerate(rows)
+        ]
         y = [self._number(row[1], self.values, scale, "unit", form, k, 1) for k, row in enumerate(rows)]
         if x[0] > x[-1]:
             x, y = x[::-1], y[::-1]
-        if any(after <= before for before, after in zip(x, x[1:], strict=False)):
-            raise _At(UnitError(f"{self.variable} must rise (or fall) from point to point without repeats", self.allowed), form)
-        return PointsCurve(x=tuple(x), y=tuple(y), method=self.method, beyond=self.beyond, clip=clip, source=source)
+        if any(after <= before for before, after in pairwise(x)):
+            raise BelowError(
+                UnitError(
+                    f"{self.variable} must rise (or fall) from point to point without repeats", self.allowed
+                ),
+                form,
+            )
+        return PointsCurve(
+            x=tuple(x), y=tuple(y), method=self.method, beyond=self.beyond, clip=clip, source=source
+        )
 
     def _number(
         self, item: Any, kind: Quantity, scale: float | None, unit_key: str, form: str, row: int, column: int
@@ -182,15 +215,20 @@ class CurveOf:
         at = (form, row, column) if form == "points" else (form,)
         if _is_number(item):
             if scale is None:
-                raise _At(UnitError(f"has no unit: give {unit_key} beside it, or the unit in the text", kind.allowed), *at)
+                raise BelowError(
+                    UnitError(
+                        f"has no unit: give {unit_key} beside it, or the unit in the text", kind.allowed
+                    ),
+                    *at,
+                )
             return float(item) * scale
         try:
             return kind.read(item)
         except UnitError as error:
-            raise _At(error, *at) from None
+            raise BelowError(error, *at) from None
 
     def _probes(self, curve: Curve) -> Any:
-        """Arguments at which a formula must be finite: the inside of 0..1 for a stoichiometry, else one unit."""
+        """Arguments at which a formula must be finite: inside 0..1 for a stoichiometry, else one unit."""
         low, high = curve.clip or ((0.05, 0.95) if self.variable == "x" else (0.0, 1.0))
         return np.linspace(low, high, 19)
 
@@ -203,9 +241,12 @@ class CurveOf:
         if wrong.any():
             bound = "greater than zero" if self.values.sign == "positive" else "zero or more"
             k = int(np.argmax(wrong))
-            raise _At(UnitError(f"must be {bound}; it is {values[k]:.4g} at {self.variable} = {at[k]:.4g}", self.allowed), form)
-
-    # -- writing -------------------------------------------------------------------------------------------------------
+            raise BelowError(
+                UnitError(
+                    f"must be {bound}; it is {values[k]:.4g} at {self.variable} = {at[k]:.4g}", self.allowed
+                ),
+                form,
+            )
 
     def write(self, curve: Curve) -> Any:
         """What :meth:`read` turns back into an equal curve."""
@@ -230,18 +271,22 @@ class CurveOf:
             out["source"] = curve.source
         return out
 
-    # -- pydantic ------------------------------------------------------------------------------------------------------
-
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         writer = core_schema.plain_serializer_function_ser_schema(self.write)
         return core_schema.with_info_plain_validator_function(self._validate, serialization=writer)
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
         plain = self.per_argument or self.values
         cell = {"anyOf": [{"type": "number"}, {"type": "string"}]}
         pair = {"type": "array", "items": cell, "minItems": 2, "maxItems": 2}
         common = {
-            "unit": {"type": "string", "description": f"unit of {self.values.name}", "examples": [self.values.unit]},
+            "unit": {
+                "type": "string",
+                "description": f"unit of {self.values.name}",
+                "examples": [self.values.unit],
+            },
             "clip": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
             "source": {"type": "string"},
         }
@@ -251,8 +296,14 @@ class CurveOf:
         text = {"anyOf": [{"type": "string", "maxLength": LONGEST}, {"type": "number"}]}
         forms: list[dict[str, Any]] = [
             {"properties": common | {"expression": text}, "required": ["expression"]},
-            {"properties": sampled | {"points": {"type": "array", "items": pair, "minItems": 2}}, "required": ["points"]},
-            {"properties": sampled | {"table": {"type": "string"}, "columns": columns}, "required": ["table"]},
+            {
+                "properties": sampled | {"points": {"type": "array", "items": pair, "minItems": 2}},
+                "required": ["points"],
+            },
+            {
+                "properties": sampled | {"table": {"type": "string"}, "columns": columns},
+                "required": ["table"],
+            },
         ]
         objects = [{"type": "object", "additionalProperties": False} | form for form in forms]
         if plain.unit:
@@ -264,58 +315,11 @@ def _is_number(item: Any) -> bool:
     return isinstance(item, int | float) and not isinstance(item, bool)
 
 
-def read_table(file: Any, columns: Any = None) -> list[list[float]]:
-    """Two columns of a text file with a header line; separated by comma, semicolon, tab or blanks, # begins a comment."""
-    if not isinstance(file, str | Path):
-        raise _At(UnitError("is not a file name", "the name of a text file with two columns"), "table")
-    try:
-        text = Path(file).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not text"
-        raise _At(UnitError(f"cannot be read: {reason}", "the name of a text file with two columns"), "table") from None
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    if not lines:
-        raise _At(UnitError("is empty", "the name of a text file with two columns"), "table")
-    separator = next((mark for mark in ",;\t" if mark in lines[0]), None)
-    rows = list(csv.reader(lines, delimiter=separator)) if separator else [line.split() for line in lines]
-    cells = [[cell.strip() for cell in row] for row in rows]
-    header = cells[0] if _floats(cells[0]) is None else [str(k) for k in range(len(cells[0]))]
-    body = cells[1:] if _floats(cells[0]) is None else cells
-    picked = _columns(header, columns)
-    table = []
-    for number, row in enumerate(body, start=1):
-        pair = _floats([row[k] for k in picked]) if max(picked) < len(row) else None
-        if pair is None:
-            raise _At(UnitError(f"has no two numbers in data row {number}", "numbers in both columns"), "table")
-        table.append(pair)
-    return table
-
-
-def _floats(cells: list[str]) -> list[float] | None:
-    try:
-        return [float(cell) for cell in cells]
-    except ValueError:
-        return None
-
-
-def _columns(header: list[str], columns: Any) -> list[int]:
-    if columns is None:
-        columns = [0, 1]
-    if not isinstance(columns, list) or len(columns) != 2:
-        raise _At(UnitError("is not two columns", "two column names of the header, or two numbers counted from 0"), "columns")
-    picked = []
-    for k, column in enumerate(columns):
-        if isinstance(column, int) and not isinstance(column, bool) and 0 <= column < len(header):
-            picked.append(column)
-        elif column in header:
-            picked.append(header.index(column))
-        else:
-            names = UnitError("is not a column of the table", ", ".join(header), nearest(str(column), header))
-            raise _At(names, "columns", k)
-    return picked
-
-
-def curve_of_x(name: str, sign: Literal["any", "nonnegative", "positive"] = "any", clip: tuple[float, float] | None = None) -> CurveOf:
+def curve_of_x(
+    name: str,
+    sign: Literal["any", "nonnegative", "positive"] = "any",
+    clip: tuple[float, float] | None = None,
+) -> CurveOf:
     """A curve of the stoichiometry x."""
     return CurveOf(quantity(name, sign), quantity("pure number"), clip=clip)
 
@@ -329,7 +333,8 @@ VolumeChangeOfX = Annotated[Curve, curve_of_x("pure number")]
 ConductivityOfX = Annotated[Curve, curve_of_x("conductivity", "positive")]
 ExchangeCurrentOfX = Annotated[Curve, curve_of_x("current density", "positive", EXCHANGE_CURRENT_CLIP)]
 PressureOfTime = Annotated[
-    Curve, CurveOf(quantity("pressure", "nonnegative"), quantity("time"), "t", method="linear", beyond="constant")
+    Curve,
+    CurveOf(quantity("pressure", "nonnegative"), quantity("time"), "t", method="linear", beyond="constant"),
 ]
 ThicknessOfCharge = Annotated[
     Curve,

@@ -1,7 +1,8 @@
 """Curves of one variable: numpy values, derivative and integral, and the same curve as a UFL expression.
 
-Arguments and values are in internal units. Every curve can be *clipped*: outside ``clip = (lo, hi)`` it is evaluated at the
-nearer end, which keeps sqrt(x (1 - x)) and its derivative finite whatever a Newton step proposes.
+Arguments and values are in internal units. Every curve can be *clipped*: outside ``clip = (lo, hi)`` it is
+evaluated at the nearer end, which keeps sqrt(x (1 - x)) and its derivative finite whatever a Newton step
+proposes.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Curve(ABC):
     def integral(self, x0: ArrayLike, x: ArrayLike) -> Array:
         """Integral from ``x0`` to ``x`` (broadcast against each other).
 
-        Composite Gauss quadrature of order 15 between the knots: exact for points, to rounding for smooth formulas.
+        Composite Gauss quadrature of order 15 between the knots: exact for points, nearly so for smooth formulas.
         """
         start, end = np.broadcast_arrays(np.asarray(x0, dtype=float), np.asarray(x, dtype=float))
         if not end.size:
@@ -153,7 +154,9 @@ class ExpressionCurve(Curve):
 
     def _evaluate(self, x: Any, functions: expressions.Functions) -> Any:
         with np.errstate(all="ignore"):  # outside its range a formula may give nan, which the caller notices
-            return self.scale * expressions.evaluate(self.expression, self.variable, x, self.temperature, functions)
+            return self.scale * expressions.evaluate(
+                self.expression, self.variable, x, self.temperature, functions
+            )
 
     def _value(self, x: Array) -> Any:
         return self._evaluate(x, NUMPY)
@@ -167,7 +170,7 @@ class ExpressionCurve(Curve):
 
 @dataclass(frozen=True, kw_only=True)
 class PointsCurve(Curve):
-    """Points joined by monotone cubics (PCHIP, C1) or straight lines; beyond the ends straight on, or held constant."""
+    """Points joined by monotone cubics (PCHIP, C1) or straight lines; straight on or constant beyond."""
 
     x: tuple[float, ...]
     y: tuple[float, ...]
@@ -211,7 +214,7 @@ class PointsCurve(Curve):
         return c[1] + z * (2.0 * c[2] + z * 3.0 * c[3])
 
     def _ufl(self, x: Any, ufl: Any) -> Any:
-        """Line below the first point plus truncated powers s<x-x_k> + a<x-x_k>^2 + b<x-x_k>^3 for the jumps at each point."""
+        """Line below the first point, plus s<x-x_k> + a<x-x_k>^2 + b<x-x_k>^3 for the jumps at every point."""
         origins, c = self._pieces
         total = float(c[0, 0]) + float(c[1, 0]) * (x - self.x[0])
         for k, knot in enumerate(self.x):

@@ -1,8 +1,8 @@
 """Formulas of a case file: parsed against a whitelist, evaluated with numpy, with derivatives, or as UFL.
 
-Nothing is ever handed to ``eval``: the text becomes a Python syntax tree, every node of which must be on the list here, and
-the tree is walked with whatever numbers are put in. Those numbers may be arrays, :class:`Dual` numbers or UFL expressions,
-so that value, derivative and weak form come from one text.
+Nothing is ever handed to ``eval``: the text becomes a Python syntax tree, every node of which must be on the
+list here, and the tree is walked with whatever numbers are put in. Those numbers may be arrays, :class:`Dual`
+numbers or UFL expressions, so that value, derivative and weak form come from one text.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 
 def allowed_in_expressions(variable: str) -> str:
     """What a formula of ``variable`` may contain, for messages and the reference."""
-    return f"numbers, {variable}, + - * / ** ( ), {' '.join(FUNCTIONS)}, and the constants pi, T (K), F (C/mol), R (J/(mol K))"
+    functions, constants = " ".join(FUNCTIONS), "pi, T (K), F (C/mol), R (J/(mol K))"
+    return f"numbers, {variable}, + - * / ** ( ), {functions}, and the constants {constants}"
 
 
 @lru_cache(maxsize=256)
@@ -93,7 +94,9 @@ def _check(node: ast.expr, variable: str, allowed: str) -> None:
 def _check_call(name: str, count: int, allowed: str) -> None:
     if name not in FUNCTIONS:
         known = {"ln": "log", "arcsinh": "asinh", "fabs": "abs", "pow": "**"}
-        raise UnitError(f"uses the unknown function {name!r}", allowed, known.get(name) or nearest(name, FUNCTIONS))
+        raise UnitError(
+            f"uses the unknown function {name!r}", allowed, known.get(name) or nearest(name, FUNCTIONS)
+        )
     if name in ("min", "max"):
         if count < 2:
             raise UnitError(f"{name} needs two or more arguments", allowed)
@@ -102,7 +105,7 @@ def _check_call(name: str, count: int, allowed: str) -> None:
 
 
 def evaluate(text: str, variable: str, value: Any, temperature: float, functions: Functions) -> Any:
-    """The formula with ``value`` put in for its variable, by the arithmetic of ``value`` and the given functions."""
+    """The formula with ``value`` for its variable, by the arithmetic of ``value`` and the given functions."""
     names = {variable: value, "pi": math.pi, "T": temperature, "F": FARADAY, "R": GAS_CONSTANT}
     return _walk(parse(text, variable), names, functions)
 
@@ -165,7 +168,9 @@ class Dual:
     def __pow__(self, other: Any) -> Dual:
         if isinstance(other, Dual):
             power = self.value**other.value
-            return Dual(power, power * (other.slope * np.log(self.value) + other.value * self.slope / self.value))
+            return Dual(
+                power, power * (other.slope * np.log(self.value) + other.value * self.slope / self.value)
+            )
         if other == 0:
             return Dual(self.value**0, 0.0 * self.slope)
         return Dual(self.value**other, other * self.value ** (other - 1.0) * self.slope)
@@ -246,7 +251,9 @@ def _dual_choice(name: str) -> Callable[..., Any]:
     return apply
 
 
-DUAL: Functions = {name: _dual_function(name) for name in _SLOPES} | {name: _dual_choice(name) for name in ("min", "max")}
+DUAL: Functions = {name: _dual_function(name) for name in _SLOPES} | {
+    name: _dual_choice(name) for name in ("min", "max")
+}
 
 
 def ufl_functions() -> Functions:

@@ -17,17 +17,27 @@ def _same_as(key: str) -> Any:
 
 
 class Cohesion(SourcedBlock):
-    """Traction law: bonded, softening, open, closed again. Without strength and toughness the bond never breaks."""
+    """Traction law: bonded, softening, open, closed again. Without strength it never breaks."""
 
     stiffness: InterfaceStiffness = Field(description="of the bond, normal and shear")
-    contact_stiffness: InterfaceStiffness = Field(default_factory=_same_as("stiffness"), description="of faces in contact; default stiffness")
-    strength: Pressure | None = Field(None, description="largest normal traction; omitted with toughness: never breaks")
-    toughness: Toughness | None = Field(None, description="energy to open a unit of area (G_c)")
-    shear_strength: Pressure | None = Field(default_factory=_same_as("strength"), description="default strength")
-    shear_toughness: Toughness | None = Field(default_factory=_same_as("toughness"), description="default toughness")
-    mode_mixity_exponent: float = Field(1.45, gt=0.0, description="exponent of Benzeggagh and Kenane")
-    viscosity: TimeOrZero = Field(0.0, description="relaxation time of damage; 0 s is rate-independent")
-    initially_open: bool = Field(False, description="faces that touch but do not stick")
+    contact_stiffness: InterfaceStiffness = Field(
+        default_factory=_same_as("stiffness"), description="of faces in contact; default stiffness"
+    )
+    strength: Pressure | None = Field(
+        default=None, description="largest normal traction; omitted with toughness: never breaks"
+    )
+    toughness: Toughness | None = Field(default=None, description="energy to open a unit of area (G_c)")
+    shear_strength: Pressure | None = Field(
+        default_factory=_same_as("strength"), description="default strength"
+    )
+    shear_toughness: Toughness | None = Field(
+        default_factory=_same_as("toughness"), description="default toughness"
+    )
+    mode_mixity_exponent: float = Field(default=1.45, gt=0.0, description="exponent of Benzeggagh and Kenane")
+    viscosity: TimeOrZero = Field(
+        default=0.0, description="relaxation time of damage; 0 s is rate-independent"
+    )
+    initially_open: bool = Field(default=False, description="faces that touch but do not stick")
 
     @property
     def breakable(self) -> bool:
@@ -38,22 +48,34 @@ class Cohesion(SourcedBlock):
 class ChargeTransfer(SourcedBlock):
     """Butler-Volmer kinetics between an active material and an ionic conductor."""
 
-    exchange_current_density: ExchangeCurrentOfX = Field(description="of x; evaluated at x clipped to 0.001 .. 0.999 unless clip says otherwise")
-    anodic_transfer_coefficient: Fraction = Field(0.5, description="alpha; the cathodic one is 1 - alpha")
-    contact_pressure_scale: Pressure = Field(1.0, description="p0 of the transmissivity p/(p + p0) of closed, debonded faces")
+    exchange_current_density: ExchangeCurrentOfX = Field(
+        description="of x; evaluated at x clipped to 0.001 .. 0.999 unless clip says otherwise"
+    )
+    anodic_transfer_coefficient: Fraction = Field(
+        default=0.5, description="alpha; the cathodic one is 1 - alpha"
+    )
+    contact_pressure_scale: Pressure = Field(
+        default=1.0, description="p0 of the transmissivity p/(p + p0) of closed, debonded faces"
+    )
 
 
 class ContactConductance(SourcedBlock):
     """Conductance between two conductors of the same carrier."""
 
     conductance: ArealConductance = Field(description="of the bonded face")
-    contact_pressure_scale: Pressure = Field(1.0, description="p0 of the factor p/(p + p0) of closed, debonded faces")
+    contact_pressure_scale: Pressure = Field(
+        default=1.0, description="p0 of the factor p/(p + p0) of closed, debonded faces"
+    )
 
 
 class Interface(SourcedBlock):
     """Laws of every face between two phases."""
 
-    between: list[Name] = Field(min_length=2, max_length=2, description="two phases, in any order; twice the same for particle to particle")
+    between: list[Name] = Field(
+        min_length=2,
+        max_length=2,
+        description="two phases, in any order; twice the same for particle to particle",
+    )
     cohesion: Cohesion
     charge_transfer: ChargeTransfer | None = None
     contact_conductance: ContactConductance | None = None

@@ -25,7 +25,9 @@ def load_case(path: Path, overrides: Sequence[str] = ()) -> Case:
     if not path.is_file():
         there = [file.name for file in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
         what = "is a folder" if path.is_dir() else "does not exist"
-        raise CaseError([Problem("", what, allowed="a case file", suggestion=nearest(path.name, there), file=str(path))])
+        raise CaseError(
+            [Problem("", what, allowed="a case file", suggestion=nearest(path.name, there), file=str(path))]
+        )
     document = apply_overrides(read_with_extends(path), overrides, path)
     case = _validated(document, path)
     case._origin = path
@@ -33,7 +35,7 @@ def load_case(path: Path, overrides: Sequence[str] = ()) -> Case:
 
 
 def case_from_data(data: Mapping[str, Any], folder: Path | None = None) -> Case:
-    """The case of plain data as a case file holds it; file names are relative to ``folder`` (default: here)."""
+    """The case of plain data as a case file holds it; file names are relative to ``folder`` (or here)."""
     document = Document(without_nulls(dict(data)), {})
     _absolute_paths(document, Path(folder) if folder is not None else Path())
     return _validated(document, None)
@@ -56,7 +58,9 @@ def _temperature(data: Mapping[str, Any]) -> float:
     """Cell temperature [K] that formulas are read with; a wrong one is reported by its own block."""
     cell = data.get("cell")
     try:
-        return quantity("temperature", "positive").read(cell["temperature"] if isinstance(cell, dict) else None)
+        return quantity("temperature", "positive").read(
+            cell["temperature"] if isinstance(cell, dict) else None
+        )
     except (UnitError, KeyError):
         return ROOM_TEMPERATURE
 
@@ -65,7 +69,11 @@ def _with_densities(data: Any) -> Any:
     """Densities of the composition that are left out are those of the phases."""
     try:
         composition = data["mesh"]["microstructure"]["composition"]
-        given = {name: phase["density"] for name, phase in data["phases"].items() if name in composition["weight_percent"] and "density" in phase}
+        given = {
+            name: phase["density"]
+            for name, phase in data["phases"].items()
+            if name in composition["weight_percent"] and "density" in phase
+        }
     except (KeyError, TypeError, AttributeError):
         return data
     own = composition.get("density", {})
@@ -83,7 +91,9 @@ def _problem(details: ErrorDetails, data: Any) -> Problem:
     if kind == "quantity":
         if context.get("at"):
             value = _value_at(data, location)
-        return Problem(key_path(location), context["reason"], value, context["allowed"], context["suggestion"])
+        return Problem(
+            key_path(location), context["reason"], value, context["allowed"], context["suggestion"]
+        )
     if kind == "missing":
         block = _block_at(location[:-1])
         return Problem(key_path(location), "is missing", allowed=_describe(block, str(location[-1])))
@@ -93,7 +103,13 @@ def _problem(details: ErrorDetails, data: Any) -> Problem:
         return Problem(key_path(location), "is not a key that belongs here", value, ", ".join(names), hint)
     if kind == "literal_error":
         options = [str(option).strip("'") for option in context["expected"].replace(" or ", ", ").split(", ")]
-        return Problem(key_path(location), "is not one of the choices", value, ", ".join(options), nearest(str(value), options))
+        return Problem(
+            key_path(location),
+            "is not one of the choices",
+            value,
+            ", ".join(options),
+            nearest(str(value), options),
+        )
     message = details["msg"][:1].lower() + details["msg"][1:]
     return Problem(key_path(location), message, value, _ALLOWED.get(kind, ""))
 
@@ -163,4 +179,6 @@ def _placed(problem: Problem, document: Document, file: Path | None) -> Problem:
     mark = document.marks.get(at)
     where = str(mark.file) if mark else str(file or "")
     line = mark.line if mark else None
-    return Problem(problem.key, problem.message, problem.value, problem.allowed, problem.suggestion, where, line)
+    return Problem(
+        problem.key, problem.message, problem.value, problem.allowed, problem.suggestion, where, line
+    )

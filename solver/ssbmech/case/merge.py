@@ -1,7 +1,8 @@
 """``extends:`` and ``--set``: case files that build on others.
 
-Mappings merge key by key; lists and plain values replace; ``null`` takes a key away. Of keys that exclude each other (``file``
-and ``microstructure``, ``pressure`` and ``fixed_gap``), the one that is given last takes the other's place.
+Mappings merge key by key; lists and plain values replace; ``null`` takes a key away. Of keys that exclude
+each other (``file`` and ``microstructure``, ``pressure`` and ``fixed_gap``), the one that is given last takes
+the other's place.
 """
 
 from __future__ import annotations
@@ -38,7 +39,16 @@ def read_with_extends(file: Path, seen: tuple[Path, ...] = ()) -> Document:
     resolved = file.resolve()
     if resolved in seen:
         chain = " -> ".join(path.name for path in (*seen[seen.index(resolved) :], resolved))
-        raise CaseError([Problem("extends", f"goes round in a circle: {chain}", file=str(file), allowed="a file that stands alone at the end")])
+        raise CaseError(
+            [
+                Problem(
+                    "extends",
+                    f"goes round in a circle: {chain}",
+                    file=str(file),
+                    allowed="a file that stands alone at the end",
+                )
+            ]
+        )
     document = read_yaml(file)
     _absolute_paths(document, file.parent)
     if "extends" not in document.data:
@@ -46,12 +56,27 @@ def read_with_extends(file: Path, seen: tuple[Path, ...] = ()) -> Document:
     base_name = document.data.pop("extends")
     mark = document.marks.pop(("extends",))
     if not isinstance(base_name, str) or not base_name:
-        problem = Problem("extends", "is not a file name", base_name, "another case file, relative to this one", file=str(file), line=mark.line)
+        problem = Problem(
+            "extends",
+            "is not a file name",
+            base_name,
+            "another case file, relative to this one",
+            file=str(file),
+            line=mark.line,
+        )
         raise CaseError([problem])
     base_file = file.parent / base_name
     if not base_file.is_file():
         others = [path.name for path in base_file.parent.glob("*.y*ml")] if base_file.parent.is_dir() else []
-        problem = Problem("extends", "does not exist", base_name, "another case file, relative to this one", nearest(base_file.name, others), str(file), mark.line)
+        problem = Problem(
+            "extends",
+            "does not exist",
+            base_name,
+            "another case file, relative to this one",
+            nearest(base_file.name, others),
+            str(file),
+            mark.line,
+        )
         raise CaseError([problem])
     base = read_with_extends(base_file, (*seen, resolved))
     return merge(base, document)
@@ -104,12 +129,16 @@ def apply_overrides(document: Document, overrides: Sequence[str], file: Path) ->
         keys, equals, value = text.partition("=")
         path = _split(keys)
         if not equals or not path:
-            problems.append(Problem("--set", "is not key.path=value", text, 'for example "stack.load.pressure=5 MPa"'))
+            problems.append(
+                Problem("--set", "is not key.path=value", text, 'for example "stack.load.pressure=5 MPa"')
+            )
             continue
         try:
             parsed = parse_scalar(value)
         except yaml.YAMLError:
-            problems.append(Problem(f"--set {keys}", "has a value that is not YAML", value, "a value as in a case file"))
+            problems.append(
+                Problem(f"--set {keys}", "has a value that is not YAML", value, "a value as in a case file")
+            )
             continue
         try:
             document = _override(document, path, parsed, file)
@@ -129,7 +158,7 @@ class _NoPlaceError(Exception):
 
 def _split(keys: str) -> Path_:
     """``a.b[0].c`` and ``a.b.0.c`` alike."""
-    parts = [part for part in keys.strip().replace("[", ".").replace("]", "").split(".")]
+    parts = keys.strip().replace("[", ".").replace("]", "").split(".")
     return tuple(int(part) if part.isdecimal() else part for part in parts) if all(parts) else ()
 
 

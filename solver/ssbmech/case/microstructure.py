@@ -22,22 +22,42 @@ class _LengthUnit:
         try:
             return length.read(value if value[:1].isdigit() else f"1 {value}")
         except UnitError as error:
-            raise as_custom_error(UnitError(str(error), "a unit of length: um, mm, m, nm", error.suggestion)) from None
+            raise as_custom_error(
+                UnitError(str(error), "a unit of length: um, mm, m, nm", error.suggestion)
+            ) from None
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"type": "string", "description": "unit of the coordinates in the file", "examples": ["um", "mm"]}
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {
+            "type": "string",
+            "description": "unit of the coordinates in the file",
+            "examples": ["um", "mm"],
+        }
 
 
-LengthUnit = Annotated[float, BeforeValidator(_LengthUnit()), PlainSerializer(quantity("length").write), _LengthUnit()]
-FilePath = Annotated[Path, BeforeValidator(lambda name: Path(name) if isinstance(name, str) and name else name), PlainSerializer(str)]
+LengthUnit = Annotated[
+    float, BeforeValidator(_LengthUnit()), PlainSerializer(quantity("length").write), _LengthUnit()
+]
+FilePath = Annotated[
+    Path,
+    BeforeValidator(lambda name: Path(name) if isinstance(name, str) and name else name),
+    PlainSerializer(str),
+]
 
 
 class Composition(SourcedBlock):
     """What the composite was weighed out as."""
 
-    weight_percent: dict[Name, Annotated[float, Field(gt=0.0, le=100.0)]] = Field(description="per phase, together 100")
-    density: dict[Name, Density] = Field(default_factory=dict, description="per phase; default that of the phase")
-    porosity: float = Field(0.0, ge=0.0, lt=1.0, description="volume fraction of pores, which are not meshed")
+    weight_percent: dict[Name, Annotated[float, Field(gt=0.0, le=100.0)]] = Field(
+        description="per phase, together 100"
+    )
+    density: dict[Name, Density] = Field(
+        default_factory=dict, description="per phase; default that of the phase"
+    )
+    porosity: float = Field(
+        default=0.0, ge=0.0, lt=1.0, description="volume fraction of pores, which are not meshed"
+    )
 
 
 class Diameter(SourcedBlock):
@@ -46,16 +66,20 @@ class Diameter(SourcedBlock):
     distribution: Literal["lognormal", "uniform"] = "lognormal"
     minimum: Length
     maximum: Length
-    median: Length | None = Field(None, description="of the lognormal; default the geometric mean of the limits")
-    sigma: float | None = Field(None, ge=0.0, description="of ln(diameter) of the lognormal")
+    median: Length | None = Field(
+        default=None, description="of the lognormal; default the geometric mean of the limits"
+    )
+    sigma: float | None = Field(default=None, ge=0.0, description="of ln(diameter) of the lognormal")
 
 
 class MeshSize(Block):
     """Edge lengths of the elements."""
 
     interface: Length = Field(description="where bodies meet")
-    bulk: Length | None = Field(None, description="far from interfaces; default twice that at interfaces")
-    neck: float | None = Field(None, gt=0.0, description="largest edge in a gap, in units of the gap")
+    bulk: Length | None = Field(
+        default=None, description="far from interfaces; default twice that at interfaces"
+    )
+    neck: float | None = Field(default=None, gt=0.0, description="largest edge in a gap, in units of the gap")
 
 
 class Spheres(SourcedBlock):
@@ -65,23 +89,34 @@ class Spheres(SourcedBlock):
     box: list[Length] = Field(min_length=3, max_length=3, description="edge lengths along x, y, z")
     particles: Name = Field(description="phase of the spheres")
     matrix: Name = Field(description="phase around them")
-    composition: Composition | None = Field(None, description="this or volume_fraction")
-    volume_fraction: Fraction | None = Field(None, description="of the spheres; this or composition")
+    composition: Composition | None = Field(default=None, description="this or volume_fraction")
+    volume_fraction: Fraction | None = Field(default=None, description="of the spheres; this or composition")
     diameter: Diameter
-    minimum_gap: LengthOrZero = Field(0.15, description="between two spheres")
-    wall_clearance: Length | None = Field(None, description="between a sphere and a wall; default minimum_gap")
-    face_margin: float | None = Field(None, gt=0.0, le=0.4, description="how far a sphere cut by a face stays from touching it, in radii")
-    seed: int = Field(1, ge=0, description="of the random numbers")
+    minimum_gap: LengthOrZero = Field(default=0.15, description="between two spheres")
+    wall_clearance: Length | None = Field(
+        default=None, description="between a sphere and a wall; default minimum_gap"
+    )
+    face_margin: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=0.4,
+        description="how far a sphere cut by a face stays from touching it, in radii",
+    )
+    seed: int = Field(default=1, ge=0, description="of the random numbers")
     mesh_size: MeshSize
-    boundary: Literal["inside", "periodic"] = Field("periodic", description="spheres stay inside, or are cut by the lateral faces")
+    boundary: Literal["inside", "periodic"] = Field(
+        default="periodic", description="spheres stay inside, or are cut by the lateral faces"
+    )
 
     def as_dict(self) -> dict[str, Any]:
-        """The block with plain numbers (lengths in µm, densities in kg/m³) and without what is not set or free text."""
+        """The block with plain numbers (µm, kg/m³), without what is not set or is free text."""
 
         def plain(block: Block) -> dict[str, Any]:
             values = {key: getattr(block, key) for key in type(block).model_fields if key != "source"}
             return {
-                key: plain(value) if isinstance(value, Block) else value for key, value in values.items() if value is not None
+                key: plain(value) if isinstance(value, Block) else value
+                for key, value in values.items()
+                if value is not None
             }
 
         return plain(self)
@@ -90,6 +125,8 @@ class Spheres(SourcedBlock):
 class Mesh(Block):
     """Where the mesh comes from; exactly one of file and microstructure."""
 
-    file: FilePath | None = Field(None, description="gmsh .msh or whatever meshio reads, relative to this case file")
-    length_unit: LengthUnit = Field(1.0, description="unit of the coordinates in the file")
-    microstructure: Spheres | None = Field(None, description="a structure to be generated")
+    file: FilePath | None = Field(
+        default=None, description="gmsh .msh or whatever meshio reads, relative to this case file"
+    )
+    length_unit: LengthUnit = Field(default=1.0, description="unit of the coordinates in the file")
+    microstructure: Spheres | None = Field(default=None, description="a structure to be generated")

@@ -16,40 +16,49 @@ Physics = Literal["mechanics", "electrochemistry"]
 class Cell(Block):
     """The cell as a whole."""
 
-    nominal_capacity: SpecificCapacity | None = Field(None, description="what 1C means; needed where a C-rate is used")
-    temperature: Temperature = Field(ROOM_TEMPERATURE, description="uniform and constant")
+    nominal_capacity: SpecificCapacity | None = Field(
+        default=None, description="what 1C means; needed where a C-rate is used"
+    )
+    temperature: Temperature = Field(default=ROOM_TEMPERATURE, description="uniform and constant")
 
 
 class TimeStep(Block):
     """Adaptive time steps."""
 
-    initial: Time = Field(1.0, description="at the start of every programme step")
-    minimum: Time = Field(1e-4, description="a step that fails at this size ends the run")
+    initial: Time = Field(default=1.0, description="at the start of every programme step")
+    minimum: Time = Field(default=1e-4, description="a step that fails at this size ends the run")
     maximum: Time = 1200.0
-    growth: float = Field(1.6, gt=1.0, description="factor after an easy step")
-    shrink: float = Field(0.5, gt=0.0, lt=1.0, description="factor after a failed step")
-    target_iterations: int = Field(8, ge=1, description="a step that needs no more Newton iterations than this is easy")
+    growth: float = Field(default=1.6, gt=1.0, description="factor after an easy step")
+    shrink: float = Field(default=0.5, gt=0.0, lt=1.0, description="factor after a failed step")
+    target_iterations: int = Field(
+        default=8, ge=1, description="a step that needs no more Newton iterations than this is easy"
+    )
 
 
 class Newton(Block):
     """Newton iterations of a time step."""
 
-    maximum_iterations: int = Field(25, ge=1)
-    tolerance: float = Field(1e-8, gt=0.0, lt=1.0, description="of the residual of every field, relative")
+    maximum_iterations: int = Field(default=25, ge=1)
+    tolerance: float = Field(
+        default=1e-8, gt=0.0, lt=1.0, description="of the residual of every field, relative"
+    )
 
 
 class Numerics(Block):
     """How the equations are solved."""
 
-    displacement_degree: Literal[1, 2] = Field(1, description="of the displacement's elements")
-    quadrature_degree: int = Field(2, ge=1, le=10)
-    interface_quadrature_degree: int = Field(2, ge=1, le=10)
+    displacement_degree: Literal[1, 2] = Field(default=1, description="of the displacement's elements")
+    quadrature_degree: int = Field(default=2, ge=1, le=10)
+    interface_quadrature_degree: int = Field(default=2, ge=1, le=10)
     time_step: TimeStep = TimeStep()
     newton: Newton = Newton()
-    linear_solver: Literal["auto", "direct", "field_split"] = Field("auto", description="auto: direct for small problems")
-    direct_limit: int = Field(60_000, ge=0, description="auto: direct below this many unknowns")
+    linear_solver: Literal["auto", "direct", "field_split"] = Field(
+        default="auto", description="auto: direct for small problems"
+    )
+    direct_limit: int = Field(default=60_000, ge=0, description="auto: direct below this many unknowns")
     petsc_options: dict[str, str | int | float | bool] = Field(
-        default_factory=dict, description="last word over the chosen linear solver; without the prefix ssbmech_"
+        default_factory=dict,
+        description="last word over the chosen linear solver; without the prefix ssbmech_",
     )
     physics: list[Physics] = Field(
         default_factory=list, description="default: mechanics, and electrochemistry when some phase conducts"
@@ -59,8 +68,12 @@ class Numerics(Block):
 class Output(Block):
     """What a run writes besides its series."""
 
-    fields_every: int = Field(5, ge=0, description="steps between writes of the fields; 0: only the first and the last state")
-    report: bool = Field(True, description="make pictures at the end")
+    fields_every: int = Field(
+        default=5,
+        ge=0,
+        description="steps between writes of the fields; 0: only the first and the last state",
+    )
+    report: bool = Field(default=True, description="make pictures at the end")
 
 
 class Expected(Block):

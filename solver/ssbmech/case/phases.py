@@ -13,7 +13,9 @@ from ssbmech.case.curve_types import ConductivityOfX, DiffusivityOfX, PotentialO
 from ssbmech.case.curves import Curve, LinearCurve, PointsCurve, VolumeStrainCurve
 from ssbmech.case.units import Concentration, Density, MolarVolume, Potential, Pressure
 
-Region = Annotated[str, BeforeValidator(lambda tag: str(tag) if type(tag) is int else tag), Field(min_length=1)]
+Region = Annotated[
+    str, BeforeValidator(lambda tag: str(tag) if type(tag) is int else tag), Field(min_length=1)
+]
 
 
 class Elasticity(SourcedBlock):
@@ -30,10 +32,14 @@ class Lithium(SourcedBlock):
     open_circuit_potential: PotentialOfX = Field(description="against Li, of the stoichiometry x")
     diffusivity: DiffusivityOfX = Field(description="chemical diffusivity of lithium, of x")
     mobility: Literal["from_open_circuit_potential", "ideal_solution", "dilute_solution"] = Field(
-        "from_open_circuit_potential", description="how the mobility follows from the diffusivity"
+        default="from_open_circuit_potential", description="how the mobility follows from the diffusivity"
     )
-    initial_stoichiometry: Fraction | None = Field(None, description="x at the start; this or initial_potential")
-    initial_potential: Potential | None = Field(None, description="open-circuit potential at the start against Li, solved for x")
+    initial_stoichiometry: Fraction | None = Field(
+        default=None, description="x at the start; this or initial_potential"
+    )
+    initial_potential: Potential | None = Field(
+        default=None, description="open-circuit potential at the start against Li, solved for x"
+    )
 
     def initial_x(self, temperature: float | None = None) -> float:
         """Stoichiometry at the start; where a potential is given, the x of that open-circuit potential.
@@ -75,9 +81,15 @@ def stoichiometry_range(curve: Curve) -> tuple[float, float]:
 class ChemicalStrain(SourcedBlock):
     """Isotropic strain of an active material with its lithium content."""
 
-    volume_change: VolumeChangeOfX | None = Field(None, description="relative volume change dV/V, of x; this or partial_molar_volume")
-    partial_molar_volume: MolarVolume | None = Field(None, description="of lithium in the host: strain is this times (c - c_ref)/3")
-    reference_stoichiometry: Fraction | None = Field(None, description="x without stress; default the initial one")
+    volume_change: VolumeChangeOfX | None = Field(
+        default=None, description="relative volume change dV/V, of x; this or partial_molar_volume"
+    )
+    partial_molar_volume: MolarVolume | None = Field(
+        default=None, description="of lithium in the host: strain is this times (c - c_ref)/3"
+    )
+    reference_stoichiometry: Fraction | None = Field(
+        default=None, description="x without stress; default the initial one"
+    )
 
     def curve(self, lithium: Lithium, temperature: float | None = None) -> Curve:
         """Linear strain of x, zero at the reference stoichiometry."""
@@ -89,7 +101,9 @@ class ChemicalStrain(SourcedBlock):
             return VolumeStrainCurve(volume_change=curve, reference=reference)
         if self.partial_molar_volume is None:
             raise ValueError("needs volume_change or partial_molar_volume")
-        return LinearCurve(slope=self.partial_molar_volume * lithium.maximum_concentration / 3.0, zero=reference)
+        return LinearCurve(
+            slope=self.partial_molar_volume * lithium.maximum_concentration / 3.0, zero=reference
+        )
 
 
 class Conduction(SourcedBlock):
@@ -102,10 +116,13 @@ class Conduction(SourcedBlock):
 class Phase(SourcedBlock):
     """One material, and the regions of the mesh that consist of it."""
 
-    regions: list[Region] = Field(min_length=1, description="patterns (* ?) of physical names of the mesh, or tags; each region is a body")
-    density: Density | None = Field(None, description="needed where capacities per gram are used")
+    regions: list[Region] = Field(
+        min_length=1,
+        description="patterns (* ?) of physical names of the mesh, or tags; each region is a body",
+    )
+    density: Density | None = Field(default=None, description="needed where capacities per gram are used")
     elasticity: Elasticity
-    lithium: Lithium | None = Field(None, description="makes the phase an active material")
+    lithium: Lithium | None = Field(default=None, description="makes the phase an active material")
     chemical_strain: ChemicalStrain | None = None
     conduction: Conduction | None = None
 

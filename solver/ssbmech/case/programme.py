@@ -11,7 +11,16 @@ from pydantic_core import CoreSchema, core_schema
 
 from ssbmech.case.base import Block
 from ssbmech.case.stack import Load
-from ssbmech.case.units import NUMBER, ArealCapacity, Potential, SpecificCapacity, Time, UnitError, as_custom_error, quantity
+from ssbmech.case.units import (
+    NUMBER,
+    ArealCapacity,
+    Potential,
+    SpecificCapacity,
+    Time,
+    UnitError,
+    as_custom_error,
+    quantity,
+)
 
 KINDS = ("press", "rest", "charge", "discharge")
 
@@ -67,7 +76,9 @@ class _CurrentText:
         writer = core_schema.plain_serializer_function_ser_schema(self.write)
         return core_schema.no_info_plain_validator_function(self._validate, serialization=writer)
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
         pattern = rf"^\s*({NUMBER})?\s*C\s*(/\s*{NUMBER})?\s*$|^\s*{NUMBER}\s*[^\s\d.C].*$"
         examples = ["C/10", "0.5C", "1 A/m^2"]
         return {"type": "string", "pattern": pattern, "description": self.allowed, "examples": examples}
@@ -79,11 +90,15 @@ CurrentOrRate = Annotated[Current, _CurrentText()]
 class Until(Block):
     """What ends a step; the first that is reached does."""
 
-    voltage: Potential | None = Field(None, description="of the cell")
-    potential: Potential | None = Field(None, description="of the cathode against Li")
-    capacity: ArealCapacity | None = Field(None, description="charge passed in this step, per cross-section")
-    specific_capacity: SpecificCapacity | None = Field(None, description="charge passed in this step, per mass of active material")
-    time: Time | None = Field(None, description="since the step began")
+    voltage: Potential | None = Field(default=None, description="of the cell")
+    potential: Potential | None = Field(default=None, description="of the cathode against Li")
+    capacity: ArealCapacity | None = Field(
+        default=None, description="charge passed in this step, per cross-section"
+    )
+    specific_capacity: SpecificCapacity | None = Field(
+        default=None, description="charge passed in this step, per mass of active material"
+    )
+    time: Time | None = Field(default=None, description="since the step began")
 
     def given(self) -> dict[str, float]:
         """The limits that are set."""
@@ -93,22 +108,33 @@ class Until(Block):
 class Step(Block):
     """One step: exactly one of press, rest, charge and discharge."""
 
-    press: Time | None = Field(None, description="no current for this time, while the load is applied; the same as rest")
-    rest: Time | None = Field(None, description="no current for this time")
-    charge: CurrentOrRate | None = Field(None, description="constant current that takes lithium out of the active material")
-    discharge: CurrentOrRate | None = Field(None, description="constant current that puts lithium into the active material")
-    until: Until = Field(Until(), description="ends a charge or discharge; at least one limit")
-    load: Load | None = Field(None, description="from this step on; default that of the step before, which then goes on")
-    maximum_time_step: Time | None = Field(None, description="in this step, below that of numerics.time_step")
+    press: Time | None = Field(
+        default=None, description="no current for this time, while the load is applied; the same as rest"
+    )
+    rest: Time | None = Field(default=None, description="no current for this time")
+    charge: CurrentOrRate | None = Field(
+        default=None, description="constant current that takes lithium out of the active material"
+    )
+    discharge: CurrentOrRate | None = Field(
+        default=None, description="constant current that puts lithium into the active material"
+    )
+    until: Until = Field(default=Until(), description="ends a charge or discharge; at least one limit")
+    load: Load | None = Field(
+        default=None, description="from this step on; default that of the step before, which then goes on"
+    )
+    maximum_time_step: Time | None = Field(
+        default=None, description="in this step, below that of numerics.time_step"
+    )
 
     _load_from: int | None = PrivateAttr(default=None)
 
     @property
     def kind(self) -> Literal["rest", "charge", "discharge", "press"]:
         """Which of the four."""
-        for kind in ("press", "charge", "discharge"):
+        kinds: tuple[Literal["press", "charge", "discharge"], ...] = ("press", "charge", "discharge")
+        for kind in kinds:
             if getattr(self, kind) is not None:
-                return kind  # type: ignore[return-value]
+                return kind
         return "rest"
 
     @property
@@ -137,7 +163,7 @@ class Step(Block):
 
     @property
     def load_from(self) -> int | None:
-        """Number of the step whose beginning is t = 0 of :attr:`load`: this one's, or the earlier one's that set the load."""
+        """Number of the step that set :attr:`load`, and at whose beginning the load's t is 0."""
         return self._load_from
 
     def with_load(self, load: Load | None, since: int) -> Step:

@@ -24,17 +24,19 @@ NOT_PHYSICS = ("title", "output", "expected")
 class Case(Block):
     """One study: microstructure, materials, interfaces, stack and programme, in internal units."""
 
-    title: str = Field("", description="what this study is, in one line")
+    title: str = Field(default="", description="what this study is, in one line")
     mesh: Mesh
     phases: dict[Name, Phase] = Field(min_length=1, description="materials by name")
     interfaces: list[Interface] = Field(default_factory=list, description="laws by pair of phases")
-    electrons: Electrons | None = Field(None, description="needed with electrochemistry")
+    electrons: Electrons | None = Field(default=None, description="needed with electrochemistry")
     stack: Stack = Stack()
     programme: list[Step] = Field(min_length=1, description="steps, run in order")
     cell: Cell = Cell()
     numerics: Numerics = Numerics()
     output: Output = Output()
-    expected: dict[str, Expected] = Field(default_factory=dict, description="headline figures of summary.json that tests check")
+    expected: dict[str, Expected] = Field(
+        default_factory=dict, description="headline figures of summary.json that tests check"
+    )
 
     _origin: Path | None = PrivateAttr(default=None)
 
@@ -92,7 +94,7 @@ class Case(Block):
         return yaml.dump(self.data(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
     def hash(self) -> str:
-        """16 hexadecimal digits of everything that bears on the result, the contents of a mesh file included."""
+        """16 hexadecimal digits of all that bears on the result, the contents of a mesh file included."""
         data = {key: value for key, value in self.data().items() if key not in NOT_PHYSICS}
         if self.mesh.file is not None and self.mesh.file.is_file():
             data["mesh"]["file"] = hashlib.sha256(self.mesh.file.read_bytes()).hexdigest()

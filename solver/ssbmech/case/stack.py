@@ -15,9 +15,13 @@ from ssbmech.case.units import Compliance, CurrentDensity, Potential, StackStiff
 class Load(Block):
     """What the stack is pressed by; exactly one of the three."""
 
-    pressure: PressureOfTime | None = Field(None, description="of the time t since the step began; held after the last point")
-    fixed_gap: Literal[True] | None = Field(None, description="the platens stay where they are")
-    stiffness: StackStiffness | None = Field(None, description="of the jig, per area; from the pressure at the start of the step on")
+    pressure: PressureOfTime | None = Field(
+        default=None, description="of the time t since the step began; held after the last point"
+    )
+    fixed_gap: Literal[True] | None = Field(default=None, description="the platens stay where they are")
+    stiffness: StackStiffness | None = Field(
+        default=None, description="of the jig, per area; from the pressure at the start of the step on"
+    )
 
     @property
     def kind(self) -> Literal["pressure", "fixed_gap", "stiffness"]:
@@ -30,13 +34,16 @@ class Load(Block):
 class CounterElectrode(SourcedBlock):
     """The other electrode, as a layer that is not meshed."""
 
-    name: str = Field("counter electrode", description="free text")
+    name: str = Field(default="counter electrode", description="free text")
     potential: Potential = Field(description="against Li")
-    exchange_current_density: CurrentDensity | None = Field(None, description="omitted: no overpotential")
-    thickness_change: ThicknessOfCharge = Field(
-        LinearCurve(slope=0.0), description="of the charge q passed, positive when the cell is charged; of all that is not meshed"
+    exchange_current_density: CurrentDensity | None = Field(
+        default=None, description="omitted: no overpotential"
     )
-    compliance: Compliance = Field(0.0, description="of all that is not meshed")
+    thickness_change: ThicknessOfCharge = Field(
+        default=LinearCurve(slope=0.0),
+        description="of the charge q passed, positive when the cell is charged; of all that is not meshed",
+    )
+    compliance: Compliance = Field(default=0.0, description="of all that is not meshed")
 
     @property
     def thickness_curve(self) -> Curve:
@@ -52,19 +59,32 @@ def _face(side: str) -> Any:
 class Stack(Block):
     """How the meshed piece sits in the cell."""
 
-    axis: Literal["x", "y", "z"] = Field("z", description="along which the stack is pressed and the current flows")
-    collector: str = Field(default_factory=_face("+"), description="face of the current collector: x- ... z+, or a named surface of the mesh")
+    axis: Literal["x", "y", "z"] = Field(
+        default="z", description="along which the stack is pressed and the current flows"
+    )
+    collector: str = Field(
+        default_factory=_face("+"),
+        description="face of the current collector: x- ... z+, or a named surface of the mesh",
+    )
     separator: str = Field(default_factory=_face("-"), description="face of the separator")
-    platen: str = Field(default_factory=lambda given: given.get("collector", "z+"), description="which of the two moves; default the collector")
-    sides: Literal["roller", "free"] = Field("roller", description="all other faces of the box")
-    load: Load | None = Field(None, description="for every step until one says otherwise")
+    platen: str = Field(
+        default_factory=lambda given: given.get("collector", "z+"),
+        description="which of the two moves; default the collector",
+    )
+    sides: Literal["roller", "free"] = Field(default="roller", description="all other faces of the box")
+    load: Load | None = Field(default=None, description="for every step until one says otherwise")
     counter_electrode: CounterElectrode = Field(
-        default_factory=lambda: CounterElectrode.model_validate({"name": "none", "potential": "0 V"}), description="needed with electrochemistry"
+        default_factory=lambda: CounterElectrode.model_validate({"name": "none", "potential": "0 V"}),
+        description="needed with electrochemistry",
     )
 
 
 class Electrons(SourcedBlock):
     """How electrons reach the active material."""
 
-    path: Literal["wired", "resolved"] = Field(description="wired: by carbon that is not meshed; resolved: through conductors in contact")
-    conductance: VolumetricConductance | None = Field(None, description="from active material to collector, per volume; wired only")
+    path: Literal["wired", "resolved"] = Field(
+        description="wired: by carbon that is not meshed; resolved: through conductors in contact"
+    )
+    conductance: VolumetricConductance | None = Field(
+        default=None, description="from active material to collector, per volume; wired only"
+    )

@@ -1,8 +1,9 @@
 """Quantities with units: text in case files, plain floats in internal units everywhere else.
 
-Internal units are µm, MPa, V, s and pC, so that forces come out in µN, energies in pJ and currents in pA. Quantities that
-the laboratory states per gram or per cm² (mAh/g, mAh/cm², kg/m³, mol/m³) stay as they are. Each kind of quantity is one
-entry of :data:`QUANTITIES`, and one ``Annotated`` type below, which is what the schema is written with.
+Internal units are µm, MPa, V, s and pC, so that forces come out in µN, energies in pJ and currents in pA.
+Quantities that the laboratory states per gram or per cm² (mAh/g, mAh/cm², kg/m³, mol/m³) stay as they are.
+Each kind of quantity is one entry of :data:`QUANTITIES`, and one ``Annotated`` type below, which is what the
+schema is written with.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class UnitError(ValueError):
 class Quantity:
     """A kind of quantity: its name, its internal unit, an example, and the sign it must have.
 
-    Used as the metadata of an ``Annotated[float, ...]``, it reads "22.1 GPa" into 22100.0 and writes "22100.0 MPa".
+    As metadata of an ``Annotated[float, ...]`` it reads "22.1 GPa" into 22100.0 and writes "22100.0 MPa".
     """
 
     name: str
@@ -81,7 +82,7 @@ class Quantity:
         return number * scale + offset
 
     def factor(self, unit: str) -> float:
-        """Internal units per ``unit``; raises :class:`UnitError`, also for units with an offset such as degC."""
+        """Internal units per ``unit``; raises :class:`UnitError`, also for an offset such as that of degC."""
         if unit == self.unit:
             return 1.0
         if not unit:
@@ -105,7 +106,9 @@ class Quantity:
         except UnitError as error:
             raise as_custom_error(error) from None
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
         return self.json_schema()
 
     def json_schema(self) -> dict[str, Any]:
@@ -121,7 +124,7 @@ def as_custom_error(error: UnitError, at: tuple[str | int, ...] = ()) -> Pydanti
 
 
 @cache
-def registry() -> pint.UnitRegistry[Any]:
+def registry() -> pint.UnitRegistry:
     """The one unit registry; built on first use because that takes half a second."""
     return pint.UnitRegistry(cache_folder=None)
 
@@ -144,11 +147,12 @@ def conversion(unit: str, quantity: Quantity) -> tuple[float, float]:
     return float(f"{scale:.14g}"), float(f"{offset:.14g}")
 
 
-COMMON_UNITS = (
-    "Pa kPa MPa GPa bar N/mm^2 m cm mm um nm s min h d ms V mV A/m^2 mA/cm^2 uA/cm^2 S/m S/cm mS/cm S/m^2 S/cm^2 S/m^3 "
-    "Pa/m MPa/um GPa/um J/m^2 N/m mJ/m^2 m^2/s cm^2/s um^2/s mol/m^3 mol/L m^3/mol cm^3/mol g/cm^3 kg/m^3 "
-    "mAh/g mAh/cm^2 C/cm^2 um/(mAh/cm^2) m/Pa um/MPa K degC"
-).split()
+_COMMON_UNITS = """
+Pa kPa MPa GPa bar N/mm^2 m cm mm um nm s min h d ms V mV A/m^2 mA/cm^2 uA/cm^2 S/m S/cm mS/cm S/m^2
+S/cm^2 S/m^3 Pa/m MPa/um GPa/um J/m^2 N/m mJ/m^2 m^2/s cm^2/s um^2/s mol/m^3 mol/L m^3/mol cm^3/mol
+g/cm^3 kg/m^3 mAh/g mAh/cm^2 C/cm^2 um/(mAh/cm^2) m/Pa um/MPa K degC
+"""
+COMMON_UNITS = tuple(_COMMON_UNITS.split())
 
 
 def _nearest_unit(unit: str, quantity: Quantity) -> str:

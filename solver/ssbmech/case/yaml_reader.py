@@ -37,27 +37,42 @@ class _Loader(yaml.SafeLoader):
     """Resolves plain scalars as YAML 1.2's core schema does."""
 
 
-_Loader.yaml_implicit_resolvers = {}
-for _tag, _pattern, _first in (
+_RESOLVERS = (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("int", r"[-+]?[0-9]+", "-+0123456789"),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+.0123456789"),
-    ("null", r"~|null|Null|NULL|", "~nN\0"),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
+    ("null", r"~|null|Null|NULL|", ("~", "n", "N", "")),
     ("merge", r"<<", "<"),
-):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first))
-_Loader.yaml_implicit_resolvers.setdefault("", []).append(("tag:yaml.org,2002:null", re.compile("^$")))
-_Loader.add_constructor(
-    "tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node))
 )
-_Loader.add_constructor(
-    "tag:yaml.org,2002:float", lambda loader, node: float(loader.construct_scalar(node).lower().replace(".inf", "inf").replace(".nan", "nan"))
-)
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"))
+        for tag, pattern, at in _RESOLVERS
+        if first in at
+    ]
+    for first in {first for _, _, at in _RESOLVERS for first in at}
+}
+
+
+def _integer(loader: Any, node: Any) -> int:
+    return int(loader.construct_scalar(node))
+
+
+def _real(loader: Any, node: Any) -> float:
+    return float(loader.construct_scalar(node).lower().replace(".inf", "inf").replace(".nan", "nan"))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+_Loader.add_constructor("tag:yaml.org,2002:float", _real)
 
 
 def parse_scalar(text: str) -> Any:
     """A value given on the command line, read as YAML."""
-    return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    return yaml.load(text, Loader=_Loader)
 
 
 def read_yaml(file: Path) -> Document:
@@ -68,7 +83,7 @@ def read_yaml(file: Path) -> Document:
         raise CaseError([Problem("", "is not UTF-8 text", file=str(file))]) from None
     except OSError as error:
         raise CaseError([Problem("", f"cannot be read: {error.strerror}", file=str(file))]) from None
-    loader = _Loader(text)
+    loader: Any = _Loader(text)
     try:
         node = loader.get_single_node()
         marks: dict[Path_, Mark] = {}
@@ -76,17 +91,21 @@ def read_yaml(file: Path) -> Document:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or str(error)
-        raise CaseError([Problem("", f"is not YAML: {what}", file=str(file), line=mark.line + 1 if mark else None)]) from None
+        raise CaseError(
+            [Problem("", f"is not YAML: {what}", file=str(file), line=mark.line + 1 if mark else None)]
+        ) from None
     except RecursionError:
         raise CaseError([Problem("", "is nested too deeply", file=str(file))]) from None
     finally:
         loader.dispose()
     if not isinstance(data, dict):
-        raise CaseError([Problem("", "is not a case file: it must be a mapping of keys to values", file=str(file))])
+        raise CaseError(
+            [Problem("", "is not a case file: it must be a mapping of keys to values", file=str(file))]
+        )
     return Document(data, marks)
 
 
-def _build(loader: _Loader, node: yaml.Node, at: Path_, file: Path, marks: dict[Path_, Mark]) -> Any:
+def _build(loader: Any, node: yaml.Node, at: Path_, file: Path, marks: dict[Path_, Mark]) -> Any:
     marks[at] = Mark(file, node.start_mark.line + 1)
     if isinstance(node, yaml.SequenceNode):
         return [_build(loader, item, (*at, number), file, marks) for number, item in enumerate(node.value)]
@@ -102,7 +121,9 @@ def _build(loader: _Loader, node: yaml.Node, at: Path_, file: Path, marks: dict[
         if not isinstance(key, str):
             raise CaseError([Problem(key_path(at), "has a key that is not text", file=str(file), line=line)])
         if key in data:
-            problem = Problem(key_path((*at, key)), "is given twice", file=str(file), line=line, allowed="each key once")
+            problem = Problem(
+                key_path((*at, key)), "is given twice", file=str(file), line=line, allowed="each key once"
+            )
             raise CaseError([problem])
         data[key] = _build(loader, value_node, (*at, key), file, marks)
         marks[(*at, key)] = Mark(file, line)

@@ -1,0 +1,182 @@
+"""Checks across phases and interfaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ssbmech.case.errors import Problem, nearest
+from ssbmech.case.interfaces import Cohesion, Interface
+from ssbmech.case.phases import Phase, stoichiometry_range
+from ssbmech.case.schema import Case
+
+
+def exactly_one(key: str, block: object, names: tuple[str, ...]) -> Iterator[Problem]:
+    """A problem unless exactly one of the named keys of ``block`` is given."""
+    given = [name for name in names if getattr(block, name) is not None]
+    if len(given) != 1:
+        got = " and ".join(given) if given else "none of them"
+        yield Problem(key, f"needs exactly one of {' | '.join(names)}", allowed="one of them", value=got)
+
+
+def unknown_phase(key: str, name: str, case: Case) -> Iterator[Problem]:
+    if name not in case.phases:
+        yield Problem(
+            key, "is not a phase of this case", name, ", ".join(case.phases), nearest(name, case.phases)
+        )
+
+
+def check_phases(case: Case) -> Iterator[Problem]:
+    """Phases: what lithium, strain and conduction need of each other."""
+    owners: dict[str, str] = {}
+    for name, phase in case.phases.items():
+        key = f"phases.{name}"
+        for number, region in enumerate(phase.regions):
+            if region in owners:
+                yield Problem(
+                    f"{key}.regions[{number}]",
+                    f"belongs to {owners[region]} already",
+                    region,
+                    "each region in one phase",
+                )
+            owners.setdefault(region, name)
+        yield from _check_lithium(key, phase, case)
+        if phase.chemical_strain is not None:
+            yield from exactly_one(
+                f"{key}.chemical_strain", phase.chemical_strain, ("volume_change", "partial_molar_volume")
+            )
+            if phase.lithium is None:
+                yield Problem(
+                    f"{key}.chemical_strain",
+                    "needs lithium, whose content it follows",
+                    allowed="a lithium block in the same phase",
+                )
+        conduction = phase.conduction
+        if conduction is not None and phase.lithium is None and conduction.conductivity.kind != "constant":
+            allowed = "a constant: the phase has no lithium and hence no x"
+            yield Problem(f"{key}.conduction.conductivity", "depends on x", allowed=allowed)
+        if conduction is not None and phase.lithium is not None and conduction.carrier == "ionic":
+            allowed = "electronic: an active material conducts electrons"
+            yield Problem(f"{key}.conduction.carrier", "does not fit a phase with lithium", "ionic", allowed)
+
+
+def _check_lithium(key: str, phase: Phase, case: Case) -> Iterator[Problem]:
+    lithium = phase.lithium
+    if lithium is None:
+        return
+    count = sum(value is not None for value in (lithium.initial_stoichiometry, lithium.initial_potential))
+    yield from exactly_one(f"{key}.lithium", lithium, ("initial_stoichiometry", "initial_potential"))
+    if count == 1:
+        try:
+            x = lithium.initial_x(case.cell.temperature)
+        except ValueError as error:
+            allowed = "a potential that the open_circuit_potential has at one x, or initial_stoichiometry"
+            yield Problem(
+                f"{key}.lithium.initial_potential", str(error), f"{lithium.initial_potential} V", allowed
+            )
+        else:
+            yield from _check_start(key, phase, x)
+    if case.electrochemistry and phase.conduction is None:
+        yield Problem(
+            f"{key}.conduction",
+            "is missing",
+            allowed="{carrier: electronic, conductivity: ...}: electrons must reach an active material",
+        )
+
+
+def _check_start(key: str, phase: Phase, x: float) -> Iterator[Problem]:
+    lithium = phase.lithium
+    assert lithium is not None
+    slope = float(lithium.open_circuit_potential.derivative(x))
+    if lithium.mobility == "from_open_circuit_potential" and not slope < 0.0:
+        allowed = "a potential that falls with x, or mobility: ideal_solution"
+        yield Problem(
+            f"{key}.lithium.open_circuit_potential",
+            f"does not fall with x at the start (x = {x:.4g})",
+            f"slope {slope:.3g} V",
+            allowed,
+        )
+    strain = phase.chemical_strain
+    if strain is not None and strain.volume_change is not None:
+        at = np.linspace(*stoichiometry_range(strain.volume_change), 101)
+        least = float(np.min(strain.volume_change(at)))
+        if not least > -1.0:
+            allowed = "a relative change dV/V, above -1 (5 % is 0.05)"
+            yield Problem(
+                f"{key}.chemical_strain.volume_change", f"goes down to {least:.3g}", allowed=allowed
+            )
+
+
+def check_interfaces(case: Case) -> Iterator[Problem]:
+    """Interfaces: phases exist, each pair once, laws fit the pair."""
+    seen: dict[frozenset[str], int] = {}
+    for number, interface in enumerate(case.interfaces):
+        key = f"interfaces[{number}]"
+        for end, name in enumerate(interface.between):
+            yield from unknown_phase(f"{key}.between[{end}]", name, case)
+        if interface.pair in seen:
+            yield Problem(
+                f"{key}.between",
+                f"is the pair of interfaces[{seen[interface.pair]}] again",
+                interface.between,
+                "each pair once, in any order",
+            )
+        seen.setdefault(interface.pair, number)
+        yield from _check_cohesion(f"{key}.cohesion", interface.cohesion)
+        if all(name in case.phases for name in interface.between):
+            yield from _check_currents(key, interface, case)
+
+
+def _check_cohesion(key: str, law: Cohesion) -> Iterator[Problem]:
+    for mode in ("", "shear_"):
+        strength, toughness = getattr(law, f"{mode}strength"), getattr(law, f"{mode}toughness")
+        if (strength is None) != (toughness is None):
+            missing, given = ("strength", "toughness") if strength is None else ("toughness", "strength")
+            yield Problem(
+                f"{key}.{mode}{missing}",
+                f"is missing beside {mode}{given}",
+                allowed="both, or neither for a bond that never breaks",
+            )
+        elif strength is not None and toughness is not None:
+            first, last = strength / law.stiffness, 2.0 * toughness / strength
+            if last <= first:
+                least = strength**2 / (2.0 * law.stiffness)
+                opening = f"opening at full strength {first:.3g} um, at failure {last:.3g} um"
+                message = f"is used up before softening begins: {opening}"
+                allowed = f"more than strength^2/(2 stiffness) = {least:.3g} J/m^2, or a higher stiffness"
+                yield Problem(f"{key}.{mode}toughness", message, f"{toughness:g} J/m^2", allowed)
+    if (law.strength is None) != (law.shear_strength is None) and (law.toughness is None) != (
+        law.shear_toughness is None
+    ):
+        yield Problem(
+            f"{key}.strength",
+            "is given for one mode only",
+            allowed="strength and toughness for both modes, or for neither",
+        )
+
+
+def _check_currents(key: str, interface: Interface, case: Case) -> Iterator[Problem]:
+    one, other = (case.phases[name] for name in interface.between)
+    if interface.charge_transfer is not None:
+        active = [phase for phase in (one, other) if phase.lithium is not None]
+        ionic = [
+            phase
+            for phase in (one, other)
+            if phase.conduction is not None and phase.conduction.carrier == "ionic"
+        ]
+        if len(active) != 1 or len(ionic) != 1 or active[0] is ionic[0]:
+            allowed = "one phase with lithium, the other with conduction of carrier ionic"
+            yield Problem(
+                f"{key}.charge_transfer", "is not possible between these", interface.between, allowed
+            )
+    if interface.contact_conductance is not None:
+        carriers = [phase.conduction.carrier if phase.conduction else "none" for phase in (one, other)]
+        if carriers[0] != carriers[1] or "none" in carriers:
+            given = f"carriers {carriers[0]} and {carriers[1]}"
+            yield Problem(
+                f"{key}.contact_conductance",
+                "is not possible between these",
+                given,
+                "two conductors of the same carrier",
+            )
