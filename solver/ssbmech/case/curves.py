@@ -51,7 +51,7 @@ class Curve(ABC):
     def integral(self, x0: ArrayLike, x: ArrayLike) -> Array:
         """Integral from ``x0`` to ``x`` (broadcast against each other).
 
-        Composite Gauss quadrature of order 15 between the knots: exact for points, nearly so for smooth formulas.
+        Composite Gauss quadrature of order 15 between the knots: exact for points.
         """
         start, end = np.broadcast_arrays(np.asarray(x0, dtype=float), np.asarray(x, dtype=float))
         if not end.size:
@@ -214,7 +214,7 @@ class PointsCurve(Curve):
         return c[1] + z * (2.0 * c[2] + z * 3.0 * c[3])
 
     def _ufl(self, x: Any, ufl: Any) -> Any:
-        """Line below the first point, plus s<x-x_k> + a<x-x_k>^2 + b<x-x_k>^3 for the jumps at every point."""
+        """The line below the first point plus s<z> + a<z>^2 + b<z>^3, z = x - x_k, at every point."""
         origins, c = self._pieces
         total = float(c[0, 0]) + float(c[1, 0]) * (x - self.x[0])
         for k, knot in enumerate(self.x):

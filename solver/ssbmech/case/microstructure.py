@@ -12,10 +12,17 @@ from ssbmech.case.base import Block, Fraction, Name, SourcedBlock
 from ssbmech.case.units import Density, Length, LengthOrZero, UnitError, as_custom_error, quantity
 
 
-class _LengthUnit:
+class LengthUnitText:
     """Reads "um" (or "0.5 um", as a voxel size) into µm."""
 
+    summary = "unit of length, `um`"
+
+    def write(self, value: float) -> str:
+        """Text that is read back as ``value``."""
+        return "um" if value == 1.0 else quantity("length").write(value)
+
     def __call__(self, value: Any) -> Any:
+        """The unit in µm; what is not text is left for the type check."""
         if not isinstance(value, str):
             return value
         length = quantity("length", "positive")
@@ -37,7 +44,7 @@ class _LengthUnit:
 
 
 LengthUnit = Annotated[
-    float, BeforeValidator(_LengthUnit()), PlainSerializer(quantity("length").write), _LengthUnit()
+    float, BeforeValidator(LengthUnitText()), PlainSerializer(LengthUnitText().write), LengthUnitText()
 ]
 FilePath = Annotated[
     Path,

@@ -36,6 +36,7 @@ class Current:
 class _CurrentText:
     """Reads "C/10", "0.5C" and "1 A/m^2"."""
 
+    summary = "C-rate or current density, `C/10`"
     allowed = 'a C-rate or a current density of the cross-section, for example "C/10", "0.5C", "1 A/m^2"'
     _over = re.compile(rf"\s*({NUMBER})?\s*C\s*/\s*({NUMBER})\s*")
     _times = re.compile(rf"\s*({NUMBER})?\s*C\s*")

@@ -22,7 +22,7 @@ NOT_PHYSICS = ("title", "output", "expected")
 
 
 class Case(Block):
-    """One study: microstructure, materials, interfaces, stack and programme, in internal units."""
+    """One study: microstructure, materials, interfaces, stack and programme."""
 
     title: str = Field(default="", description="what this study is, in one line")
     mesh: Mesh

@@ -1,0 +1,191 @@
+"""The reference of the case file in Markdown, written from the schema itself."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from ssbmech.case.curve_types import CurveOf
+from ssbmech.case.microstructure import LengthUnitText
+from ssbmech.case.schema import Case
+from ssbmech.case.units import Quantity
+
+_INTRODUCTION = """\
+<!-- Written by `ssbmech schema --markdown`; a test keeps it in step with the schema. -->
+# Case files
+
+A case file is YAML. `ssbmech check case.yaml` reads one and says everything that is wrong with it; `ssbmech
+schema` prints a JSON Schema with which editors complete and check while you type (for instance with `#
+yaml-language-server: $schema=ssbmech.schema.json` as the first line, after `ssbmech schema -o
+ssbmech.schema.json`).
+
+**Quantities** are a number and a unit, `22.1 GPa`, `3.2e-14 m^2/s`; anything with the right dimension will
+do. A quantity without its unit is refused. Pure numbers have none.
+
+**Curves** (of the stoichiometry x, of the time t in a step, of the charge q passed) are one of
+
+```yaml
+diffusivity: 1e-14 m^2/s                                    # the same everywhere
+open_circuit_potential: {expression: "4.1 - 0.5*x", unit: V}
+volume_change: {points: [[0.3, -0.05], [0.7, -0.01], [1, 0]]}
+exchange_current_density: {table: i0.csv, unit: A/m^2, columns: [x, i0]}
+```
+
+In a formula: numbers, the variable, `+ - * / ** ( )`, `exp log sqrt tanh sinh cosh tan sin cos asinh abs
+min max`, and `pi`, `T` (K), `F` (C/mol), `R` (J/(mol K)); t is in s and q in mAh/cm^2. Points and tables of
+x are joined by monotone cubics (PCHIP) and go straight on beyond their ends; those of t and q are joined by
+straight lines, and beyond the ends a pressure is held while a thickness goes straight on. Numbers in points
+take `unit` and, where the argument has a dimension, `argument_unit`; or each carries its own unit: `["60
+s", "5 MPa"]`. `clip: [lo, hi]` holds a curve constant outside a range; exchange current densities are
+clipped to 0.001 ... 0.999 unless told otherwise. A table is a text file with columns separated by comma,
+semicolon, tab or blanks.
+
+**Building on another file.** `extends: other.yaml` takes that file (relative to this one) and puts this one
+over it: mappings merge, lists and values replace, `null` takes a key away. Of keys that exclude each other,
+such as `pressure` and `fixed_gap`, the later choice replaces the earlier. `--set key.path=value` does the
+same from the command line (`--set programme.1.charge=C/5`). File names are relative to the file they stand
+in.
+
+`source:`, free text, says where the numbers of a block come from. It may stand in every block of material
+numbers.
+"""
+
+
+def markdown() -> str:
+    """The whole reference."""
+    blocks = "\n".join(line for block, places in _blocks() for line in _section(block, places))
+    return f"{_INTRODUCTION}\n{blocks}".rstrip() + "\n"
+
+
+def _blocks() -> list[tuple[type[BaseModel], list[str]]]:
+    """Every block in the order of the file, with the places it stands in."""
+    found: dict[type[BaseModel], list[str]] = {}
+
+    def visit(block: type[BaseModel], place: str) -> None:
+        known = block in found
+        found.setdefault(block, []).append(place)
+        if known:
+            return
+        for name, info in block.model_fields.items():
+            inner, suffix = _block_of(info.annotation)
+            if inner is not None:
+                visit(inner, f"{place}.{name}{suffix}" if place else f"{name}{suffix}")
+
+    visit(Case, "")
+    return list(found.items())
+
+
+def _block_of(annotation: Any) -> tuple[type[BaseModel] | None, str]:
+    """The block inside an annotation, and how its place is written."""
+    if get_origin(annotation) is Annotated:
+        return _block_of(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        found = [_block_of(option) for option in get_args(annotation)]
+        return next((item for item in found if item[0] is not None), (None, ""))
+    if get_origin(annotation) in (list, dict):
+        block, _ = _block_of(get_args(annotation)[-1])
+        return block, "[]" if get_origin(annotation) is list else ".NAME"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, ""
+    return None, ""
+
+
+def _section(block: type[BaseModel], places: list[str]) -> Iterator[str]:
+    title = ", ".join(f"`{place}`" for place in places if place) or "Top level"
+    yield f"## {title}"
+    yield ""
+    yield (block.__doc__ or "").strip()
+    yield ""
+    yield "| key | value | default | meaning |"
+    yield "|---|---|---|---|"
+    if block is Case:
+        yield "| `extends` | file name |  | another case file that this one builds on |"
+    for name, info in block.model_fields.items():
+        if name == "source":
+            continue
+        cells = (f"`{name}`", _value(info), _default(info), info.description or "")
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    yield ""
+
+
+def _value(info: FieldInfo) -> str:
+    parts = [info.annotation, *info.metadata]
+    text = next(filter(None, map(_of_marker, parts)), "") or _of_type(info.annotation)
+    bounds = [
+        f"{sign} {getattr(item, name):g}"
+        for item in info.metadata
+        for name, sign in _SIGNS
+        if hasattr(item, name)
+    ]
+    return text + (f", {' and '.join(bounds)}" if bounds else "")
+
+
+_SIGNS = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
+
+
+def _of_marker(item: Any) -> str:
+    if isinstance(item, Quantity):
+        return f"{item.name}, `{item.example}`"
+    if isinstance(item, CurveOf):
+        example = (item.per_argument or item.values).example
+        return f"curve of {item.variable}: {item.values.name}, `{example}`"
+    return str(getattr(item, "summary", ""))
+
+
+def _of_type(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        marker = next(filter(None, map(_of_marker, arguments[1:])), "")
+        limits = [
+            f"{s} {getattr(i, n):g}"
+            for a in arguments[1:]
+            for i in _constraints(a)
+            for n, s in _SIGNS
+            if hasattr(i, n)
+        ]
+        return marker or ", ".join(filter(None, [_of_type(arguments[0]), " and ".join(limits)]))
+    if origin in (Union, types.UnionType):
+        options = [_of_type(option) for option in arguments if option is not type(None)]
+        return options[0] if len(options) == 1 else "text, number or true/false"
+    if origin is Literal:
+        return " \\| ".join(
+            f"`{str(value).lower() if value is True else value}`" for value in arguments
+        ).replace("\\|", "|")
+    if origin is list:
+        return f"list of: {_of_type(arguments[0])}"
+    if origin is dict:
+        return f"mapping of names to: {_of_type(arguments[1])}"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "block"
+    return {str: "text", int: "whole number", float: "number", bool: "`true` | `false`"}.get(
+        annotation, "file name"
+    )
+
+
+def _constraints(item: Any) -> list[Any]:
+    return list(getattr(item, "metadata", [])) or [item]
+
+
+def _default(info: FieldInfo) -> str:
+    if info.is_required():
+        return "**required**"
+    default = info.default
+    if default is PydanticUndefined or default is None or isinstance(default, BaseModel):
+        return ""
+    marker = next((item for item in info.metadata if isinstance(item, Quantity | LengthUnitText)), None)
+    if marker is not None:
+        return f"`{marker.write(default)}`"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return (
+        f"`{default:g}`"
+        if isinstance(default, float)
+        else f"`{default}`"
+        if isinstance(default, str | int)
+        else "0"
+    )

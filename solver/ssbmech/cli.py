@@ -1,0 +1,316 @@
+"""The command line: ``ssbmech run | check | report | mesh | schema | doctor``.
+
+Exit codes: 0 done, 1 the run failed, 2 bad input.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ssbmech import __version__
+from ssbmech.case import Case, CaseError, Problem, load_case
+from ssbmech.launch import (
+    INPUT_ERROR,
+    RUN_FAILED,
+    agreed,
+    communicator,
+    complain,
+    end_together,
+    install_hook,
+    launched_ranks,
+    relaunch,
+)
+
+app = typer.Typer(
+    name="ssbmech",
+    help="Mechanics of composite cathodes of all-solid-state batteries under stack pressure.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+CaseFile = Annotated[Path, typer.Argument(metavar="CASE", help="Case file (YAML).", show_default=False)]
+Ranks = Annotated[
+    int | None, typer.Option("-n", "--ranks", min=1, help="Number of MPI ranks.", show_default=False)
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("-o", "--out", help="Output folder [default: runs/FOLDER-CASE].", show_default=False),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY.PATH=VALUE", help="Put a value over that of the case file.", show_default=False
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output folder.")]
+
+
+@app.command()
+def run(
+    case: CaseFile,
+    ranks: Ranks = None,
+    out: Out = None,
+    overrides: Overrides = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Run a case. `mpirun -n N ssbmech run CASE` does the same as `-n N`."""
+    overrides = overrides or []
+    started = launched_ranks()
+    if started is not None and ranks is not None and ranks != started:
+        complain(
+            f"-n {ranks} does not fit the {started} ranks that this command was started with; leave it out"
+        )
+        raise typer.Exit(INPUT_ERROR)
+    out = out or default_folder(case)
+    comm = communicator()
+
+    def prepared() -> Case:
+        loaded = load_case(case, overrides)
+        if comm is None or comm.rank == 0:
+            _refuse_existing(out, overwrite)
+        return loaded
+
+    try:
+        loaded = agreed(comm, prepared, CaseError)
+    except CaseError as error:
+        complain(_told(error))
+        raise typer.Exit(INPUT_ERROR) from None
+    if started is None and ranks is not None and ranks > 1:
+        raise typer.Exit(relaunch(ranks, sys.argv[1:]))
+    install_hook(comm)
+    raise typer.Exit(_guarded(comm, lambda: _run(loaded, out, overwrite)))
+
+
+def default_folder(case: Path) -> Path:
+    """Where a run goes when nobody says so: ``runs/<folder of the case>-<name of the case>``."""
+    return Path("runs") / f"{case.absolute().parent.name}-{case.stem}"
+
+
+def _run(case: Case, out: Path, overwrite: bool) -> int:
+    from ssbmech.run import run_case
+
+    return run_case(case, out, overwrite)
+
+
+def _refuse_existing(out: Path, overwrite: bool) -> None:
+    if out.exists() and not out.is_dir():
+        raise CaseError([Problem("-o", "is a file", str(out), "a folder")])
+    if out.is_dir() and any(out.iterdir()) and not overwrite:
+        raise CaseError(
+            [
+                Problem(
+                    "-o", "exists and is not empty", str(out), "another folder, or --overwrite to replace it"
+                )
+            ]
+        )
+
+
+def _told(error: CaseError) -> str:
+    count = len(error.problems)
+    return f"{error}\n\n{count} {'mistake' if count == 1 else 'mistakes'}; nothing was done."
+
+
+def _guarded(comm: object, work: Callable[[], int]) -> int:
+    """The exit code of ``work``; what goes wrong in it is told once, and ends all ranks."""
+    try:
+        return work()
+    except KeyboardInterrupt:
+        return end_together(comm, "interrupted", 130)
+    except Exception as error:
+        code, message = _verdict(error)
+        return end_together(comm, message, code)
+
+
+def _verdict(error: Exception) -> tuple[int, str]:
+    """Exit code and message: a sentence for what the user can mend, else the traceback."""
+    if isinstance(error, CaseError):
+        return INPUT_ERROR, _told(error)
+    name = type(error).__name__
+    if name in _INPUT_ERRORS and _is_ours(error):
+        return INPUT_ERROR, str(error)
+    if name in _FAILURES and _is_ours(error):
+        return RUN_FAILED, f"the run failed: {error}"
+    if isinstance(error, ModuleNotFoundError):
+        return RUN_FAILED, f"{error}; `ssbmech doctor` says what is missing"
+    return RUN_FAILED, "".join(traceback.format_exception(error)).rstrip()
+
+
+# By name, because importing their modules would import DOLFINx or gmsh before there is need.
+_INPUT_ERRORS = {"BoundaryError", "MeshError", "MeshReadError", "RegionError", "RunFolderError"}
+_FAILURES = {"SolveError", "StepFailed"}
+
+
+def _is_ours(error: Exception) -> bool:
+    return type(error).__module__.split(".")[0] in {"ssbmech", "ssbmech_mesh", "ssbmech_post"}
+
+
+@app.command()
+def check(
+    case: CaseFile,
+    overrides: Overrides = None,
+    resolved: Annotated[
+        bool, typer.Option("--resolved", help="Print the case with all defaults filled in.")
+    ] = False,
+) -> None:
+    """Read a case and say what is wrong with it, or what it is."""
+    loaded = _loaded(case, overrides)
+    if resolved:
+        print(loaded.dump(), end="")
+        return
+    _describe(loaded, case)
+
+
+def _loaded(case: Path, overrides: list[str] | None) -> Case:
+    try:
+        return load_case(case, overrides or [])
+    except CaseError as error:
+        complain(_told(error))
+        raise typer.Exit(INPUT_ERROR) from None
+
+
+def _describe(case: Case, file: Path) -> None:
+    console = Console(highlight=False)
+    console.print(f"[green]{file} is in order[/]" + (f": {case.title}" if case.title else ""), soft_wrap=True)
+    origin = (
+        case.mesh.file
+        or f"generated: {case.mesh.microstructure.generator if case.mesh.microstructure else ''}"
+    )
+    physics = " and ".join(case.numerics.physics)
+    console.print(f"mesh {origin}; physics {physics}; case {case.hash()}", soft_wrap=True)
+    phases = Table("phase", "regions", "E [GPa]", "nu", "conducts", "starts at", box=None)
+    for name, phase in case.phases.items():
+        start = ""
+        if phase.lithium is not None:
+            x = phase.lithium.initial_x(case.cell.temperature)
+            start = f"x = {x:.4g}, {float(phase.lithium.open_circuit_potential(x)):.4g} V vs Li"
+        elastic = phase.elasticity
+        carrier = phase.conduction.carrier if phase.conduction else "no"
+        modulus = f"{elastic.youngs_modulus / 1e3:g}"
+        phases.add_row(name, " ".join(phase.regions), modulus, f"{elastic.poisson_ratio:g}", carrier, start)
+    console.print(phases)
+    steps = Table("step", "what", "until", "load", box=None)
+    for number, step in enumerate(case.programme):
+        until = (
+            ", ".join(f"{key} {value:g}" for key, value in step.until.given().items())
+            or f"{step.duration:g} s"
+        )
+        rate = (
+            f" {step.c_rate:g}C"
+            if step.c_rate
+            else f" {step.current_density:g} A/m^2"
+            if step.current_density
+            else ""
+        )
+        load = step.load.kind if step.load is not None else ""
+        steps.add_row(str(number), step.kind + rate, until, load.replace("_", " "))
+    console.print(steps)
+
+
+@app.command()
+def schema(
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Write to a file.", show_default=False)
+    ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="The reference of all keys as Markdown.")
+    ] = False,
+) -> None:
+    """Print the JSON Schema of case files, for editors."""
+    from ssbmech.case import json_schema
+    from ssbmech.case.reference import markdown as reference
+
+    text = reference() if markdown else json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        _guarded_exit(lambda: out.write_text(text, encoding="utf-8"), out)
+
+
+def _guarded_exit(write: Callable[[], object], out: Path) -> None:
+    try:
+        write()
+    except OSError as error:
+        complain(f"-o: cannot write {out}: {error.strerror}")
+        raise typer.Exit(INPUT_ERROR) from None
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of a run.", show_default=False)],
+) -> None:
+    """Make the pictures of a run in OUT/report."""
+    if not out.is_dir():
+        complain(f"{out} is not a folder; give the output folder of a run")
+        raise typer.Exit(INPUT_ERROR)
+
+    def work() -> int:
+        from ssbmech_post.report import make_report
+
+        for picture in make_report(out):
+            print(picture)
+        return 0
+
+    raise typer.Exit(_guarded(None, work))
+
+
+@app.command()
+def mesh(
+    case: CaseFile,
+    out: Annotated[Path, typer.Option("-o", "--out", help="The mesh file to write.")] = Path("mesh.msh"),
+    overrides: Overrides = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Generate the microstructure of a case, and nothing else."""
+    loaded = _loaded(case, overrides)
+    structure = loaded.mesh.microstructure
+    if structure is None:
+        complain(
+            f"{case}: mesh.microstructure: is missing; the mesh of this case is the file {loaded.mesh.file}"
+        )
+        raise typer.Exit(INPUT_ERROR)
+    if out.exists() and not overwrite:
+        complain(f"-o: {out} exists; choose another name, or --overwrite to replace it")
+        raise typer.Exit(INPUT_ERROR)
+
+    def work() -> int:
+        from ssbmech_mesh import generate
+
+        print(generate(structure.as_dict(), out).table())
+        print(out)
+        return 0
+
+    raise typer.Exit(_guarded(None, work))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this environment has and what it lacks."""
+    from ssbmech.doctor import examine
+
+    findings = examine()
+    table = Table("", "found", "", title=f"ssbmech {__version__}", title_justify="left", box=None)
+    for finding in findings:
+        mark = "[green]ok[/]" if finding.ok else "[red]missing[/]" if finding.needed else "[yellow]without[/]"
+        table.add_row(finding.what, finding.found, mark + ("" if finding.ok else f"  {finding.advice}"))
+    Console(highlight=False).print(table)
+    if not all(finding.ok for finding in findings if finding.needed):
+        raise typer.Exit(RUN_FAILED)
+
+
+def main() -> None:
+    """Entry point of the installed command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()
