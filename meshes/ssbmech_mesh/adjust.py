@@ -22,10 +22,11 @@ def match_volumes(
 ) -> None:
     """Move the nodes of each particle's surface outwards until its polyhedron has its exact volume.
 
-    Flat triangles cut the corners of a sphere: with nodes on the sphere, a particle lacks volume in proportion to the
-    squared edge length. Each node moves along the radius (within the face of the box it may lie on) in proportion to
-    the squared length of the edges there, so that narrow, finely meshed necks are left as they are. Bodies 0 to
-    len(center) - 1 are the particles, in the order of center (n, 3), radius (n,) and exact volume (n,).
+    Flat triangles cut the corners of a sphere: with nodes on the sphere, a particle lacks volume in
+    proportion to the squared edge length. Each node moves along the radius (within the face of the box it may
+    lie on) in proportion to the squared length of the edges there, so that narrow, finely meshed necks are
+    left as they are. Bodies 0 to len(center) - 1 are the particles, in the order of center (n, 3), radius
+    (n,) and exact volume (n,).
     """
     facet, pair = mesh.interfaces()
     for k in range(len(center)):
@@ -35,9 +36,7 @@ def match_volumes(
         _bring_to_volume(mesh, cells, direction, exact[k])
 
 
-def _outward(
-    mesh: SimplexMesh, facet: Ints, center: Floats, radius: float, box: Sequence[float]
-) -> Floats:
+def _outward(mesh: SimplexMesh, facet: Ints, center: Floats, radius: float, box: Sequence[float]) -> Floats:
     """Displacement of every node (N, 3) for a unit factor: h^2 / (8 r) along the radius."""
     length = np.zeros(len(mesh.nodes))
     count = np.zeros(len(mesh.nodes))

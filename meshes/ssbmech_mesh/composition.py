@@ -13,15 +13,17 @@ def volume_fractions(
 ) -> dict[str, float]:
     """Share of the total volume that each phase takes; with the pores they add up to one.
 
-    weight_percent must add up to 100. Densities of the dense phases in any one unit (only ratios matter). porosity is
-    the share of the total volume that is empty. Volume fraction of phase i: (1 - porosity) (w_i/rho_i) / sum_j
-    (w_j/rho_j).
+    weight_percent must add up to 100. Densities of the dense phases in any one unit (only ratios matter).
+    porosity is the share of the total volume that is empty. Volume fraction of phase i: (1 - porosity)
+    (w_i/rho_i) / sum_j (w_j/rho_j).
     """
     if not weight_percent:
         raise MeshError("weight_percent is empty; name each phase with its weight percent")
     for phase, weight in weight_percent.items():
         if not (isfinite(weight) and weight > 0.0):
-            raise MeshError(f"weight_percent of {phase} is {weight}; it must be positive (leave absent phases out)")
+            raise MeshError(
+                f"weight_percent of {phase} is {weight}; it must be positive (leave absent phases out)"
+            )
         if phase not in density:
             raise MeshError(f"density of {phase} is missing; it turns its weight percent into a volume")
         if not (isfinite(density[phase]) and density[phase] > 0.0):

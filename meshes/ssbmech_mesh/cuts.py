@@ -13,9 +13,10 @@ _CANDIDATES = 256
 def seam_rotation(center: Floats, radius: float, box: Floats, random: np.random.Generator) -> Floats | None:
     """Rotation vector that takes the seam of a sphere out of the way of the faces of the box; None if no face cuts it.
 
-    A CAD kernel closes a sphere along a seam, a half circle from pole to pole. Where the seam almost grazes a face of the
-    box, or a pole almost lies in it, the cut leaves faces too thin to mesh. Among random orientations, take the one whose
-    seam stays farthest from every cutting face or crosses it at the steepest angle.
+    A CAD kernel closes a sphere along a seam, a half circle from pole to pole. Where the seam almost grazes a
+    face of the box, or a pole almost lies in it, the cut leaves faces too thin to mesh. Among random
+    orientations, take the one whose seam stays farthest from every cutting face or crosses it at the steepest
+    angle.
     """
     faces = [(axis, wall) for axis in range(3) for wall in (0.0, float(box[axis]))]
     cutting = [(axis, wall) for axis, wall in faces if abs(center[axis] - wall) < radius]
@@ -35,5 +36,7 @@ def seam_rotation(center: Floats, radius: float, box: Floats, random: np.random.
         score = np.minimum(score, np.maximum(away, np.abs(along[:, :, axis])).min(axis=1))
         score = np.minimum(score, 2.0 * away[:, [0, -1]].min(axis=1))
     if len(cutting) > 1:
-        score = np.minimum(score, 2.0 * clear.max(axis=0).min(axis=1))  # the seam must miss the corners of the cut
+        score = np.minimum(
+            score, 2.0 * clear.max(axis=0).min(axis=1)
+        )  # the seam must miss the corners of the cut
     return np.asarray(candidates[int(np.argmax(score))].as_rotvec())

@@ -1,7 +1,7 @@
 """Random packings of spheres that keep a gap: placed at random, then pushed apart. Lengths in µm.
 
-The z axis is the stack axis: no sphere reaches the faces z = 0 and z = Lz. Across the lateral faces the packing either
-continues periodically or ends.
+The z axis is the stack axis: no sphere reaches the faces z = 0 and z = Lz. Across the lateral faces the
+packing either continues periodically or ends.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def pack(spec: MicrostructureSpec) -> Packing:
 def sample_diameters(law: Diameters, volume: float, random: np.random.Generator) -> Floats:
     """Diameters (µm) whose spheres add up to a volume (µm^3).
 
-    One diameter is drawn from each of n equal slices of the distribution, so that even few particles follow it; then all
-    are scaled a little, inside the limits, to hit the volume.
+    One diameter is drawn from each of n equal slices of the distribution, so that even few particles follow
+    it; then all are scaled a little, inside the limits, to hit the volume.
     """
     quantile = _quantile_function(law)
     mean = float(np.mean(np.pi / 6.0 * quantile((np.arange(1000) + 0.5) / 1000.0) ** 3))
@@ -95,7 +95,9 @@ def sample_diameters(law: Diameters, volume: float, random: np.random.Generator)
             f"no whole number of spheres between {law.minimum:g} and {law.maximum:g} µm makes up {volume:.4g} µm^3; "
             "use a larger box or a wider diameter range"
         )
-    factor = low if excess(low) >= 0.0 else high if excess(high) <= 0.0 else brentq(excess, low, high, xtol=1e-14)
+    factor = (
+        low if excess(low) >= 0.0 else high if excess(high) <= 0.0 else brentq(excess, low, high, xtol=1e-14)
+    )
     diameters = np.clip(factor * drawn, law.minimum, law.maximum)
     return np.asarray(np.sort(diameters)[::-1], dtype=np.float64)
 
@@ -113,9 +115,9 @@ def _quantile_function(law: Diameters) -> Callable[[Floats], Floats]:
 class _Overlap:
     """Sum of squared violations (µm^2) of every distance that must be kept, and its gradient; zero when all hold.
 
-    Between spheres and at walls it is the missing distance. Where spheres may cross a periodic face, the face must pass
-    through a sphere or clear of it, not graze it: grazing cuts leave slivers that cannot be meshed. The same holds for
-    the edges along z.
+    Between spheres and at walls it is the missing distance. Where spheres may cross a periodic face, the face
+    must pass through a sphere or clear of it, not graze it: grazing cuts leave slivers that cannot be meshed.
+    The same holds for the edges along z.
     """
 
     def __init__(self, spec: MicrostructureSpec, radii: Floats) -> None:

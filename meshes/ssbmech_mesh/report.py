@@ -15,8 +15,8 @@ from ssbmech_mesh.simplex import Floats
 class MeshReport:
     """Figures of a generated mesh. Lengths in µm, areas in µm^2, by phase where there is a mapping.
 
-    nodes counts each place once; body_nodes counts a node once for every body it touches, as fields that jump at
-    interfaces do. particles counts whole particles, bodies their pieces and the matrix.
+    nodes counts each place once; body_nodes counts a node once for every body it touches, as fields that jump
+    at interfaces do. particles counts whole particles, bodies their pieces and the matrix.
     """
 
     cells: int

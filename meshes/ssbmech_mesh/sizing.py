@@ -32,8 +32,8 @@ class SizeGrid:
 def size_grid(packing: Packing, size: MeshSize, finest_gap: float) -> SizeGrid:
     """Edge lengths: `interface` on the spheres, growing to `bulk`, and at most `neck` times the width of a neck.
 
-    The width at a point is the sum of its distances to the two nearest surfaces that do not cut each other: two spheres,
-    or a sphere and a face of the box that it does not cross.
+    The width at a point is the sum of its distances to the two nearest surfaces that do not cut each other:
+    two spheres, or a sphere and a face of the box that it does not cross.
     """
     box = np.array(packing.box)
     step = max(min(size.interface / 3.0, finest_gap), float(np.prod(box) / _GRID_POINTS) ** (1.0 / 3.0))

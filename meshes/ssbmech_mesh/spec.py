@@ -104,14 +104,18 @@ def _number(given: Mapping[str, Any], key: str, positive: bool, default: float |
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise MeshError(f"microstructure: {key} must be a number; got {value!r}")
     if value < 0.0 or (positive and value == 0.0):
-        raise MeshError(f"microstructure: {key} is {value}; it must be {'positive' if positive else 'at least 0'}")
+        raise MeshError(
+            f"microstructure: {key} is {value}; it must be {'positive' if positive else 'at least 0'}"
+        )
     return float(value)
 
 
 def _share(given: Mapping[str, Any], key: str, default: float) -> float:
     value = _number(given, key, positive=True, default=default)
     if value > 0.4:
-        raise MeshError(f"microstructure: {key} is {value}; it is a share of the radius, above 0 and up to 0.4")
+        raise MeshError(
+            f"microstructure: {key} is {value}; it is a share of the radius, above 0 and up to 0.4"
+        )
     return value
 
 
@@ -161,7 +165,9 @@ def _fraction(given: Mapping[str, Any], particles: str, matrix: str) -> float:
 
 
 def _diameters(given: Mapping[str, Any]) -> Diameters:
-    _refuse_unknown("microstructure.diameter", given, {"distribution", "minimum", "maximum", "median", "sigma"})
+    _refuse_unknown(
+        "microstructure.diameter", given, {"distribution", "minimum", "maximum", "median", "sigma"}
+    )
     distribution = _choice(given, "distribution", DISTRIBUTIONS, default="lognormal")
     low, high = _number(given, "minimum", positive=True), _number(given, "maximum", positive=True)
     if low > high:
@@ -178,5 +184,7 @@ def _mesh_size(given: Mapping[str, Any]) -> MeshSize:
     interface = _number(given, "interface", positive=True)
     bulk = _number(given, "bulk", positive=True, default=2.0 * interface)
     if bulk < interface:
-        raise MeshError(f"microstructure.mesh_size.bulk is {bulk}, below the size at the interface {interface}")
+        raise MeshError(
+            f"microstructure.mesh_size.bulk is {bulk}, below the size at the interface {interface}"
+        )
     return MeshSize(interface, bulk, _number(given, "neck", positive=True, default=2.0))

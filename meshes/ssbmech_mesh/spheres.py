@@ -1,7 +1,7 @@
 """Spheres in a box: packing, geometry, tetrahedra. Lengths in µm.
 
-All that lies of one particle and of its periodic images inside the box is cut into pieces by the lateral faces; each
-piece is a body of its own.
+All that lies of one particle and of its periodic images inside the box is cut into pieces by the lateral
+faces; each piece is a body of its own.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ssbmech_mesh.cuts import seam_rotation
 from ssbmech_mesh.errors import MeshError
 from ssbmech_mesh.packing import Packing, pack
 from ssbmech_mesh.quality import quality
+from ssbmech_mesh.relocate import relocate
 from ssbmech_mesh.report import MeshReport, size_quantiles
 from ssbmech_mesh.session import gmsh_model
 from ssbmech_mesh.simplex import Floats, Ints, SimplexMesh, from_gmsh
@@ -52,8 +53,12 @@ def mesh_packing(packing: Packing, spec: MicrostructureSpec) -> tuple[SimplexMes
     mesh.orient()
     flatten_faces(mesh, packing.box)
     match_volumes(mesh, packing.box, center, radius, exact)
+    relocate(mesh, packing.box, center)
+    match_volumes(mesh, packing.box, center, radius, exact)  # a last, much smaller correction
     if float(mesh.volumes().min()) <= 0.0:
-        raise MeshError("some tetrahedra are flat or turned over; use a smaller mesh_size.interface or another seed")
+        raise MeshError(
+            "some tetrahedra are flat or turned over; use a smaller mesh_size.interface or another seed"
+        )
     return mesh, owner
 
 
@@ -97,7 +102,7 @@ def _tetrahedra(grid: SizeGrid) -> None:
         gmsh.option.setNumber("Mesh.RandomSeed", 1)
         gmsh.option.setNumber("Mesh.Algorithm", 6)
         gmsh.option.setNumber("Mesh.Algorithm3D", 10)
-        gmsh.option.setNumber("Mesh.OptimizeThreshold", 0.45)
+        gmsh.option.setNumber("Mesh.OptimizeThreshold", 0.35)
         gmsh.model.mesh.generate(3)
 
 
