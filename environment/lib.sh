@@ -79,11 +79,26 @@ with_lock() {
     shift
     {
         flock -n 9 || {
-            say "another terminal is building; waiting for it"
+            end_orphans
+            flock -n 9 || say "another terminal is building; waiting for it"
             flock 9
         }
         "$@"
     } 9>"$lock"
+}
+
+# Ends what a killed build has left running inside its folder (it still holds the lock and would finish for nobody).
+end_orphans() {
+    local building process ended=""
+    for building in "$environment".building.*; do
+        [ -e "$building" ] && ! kill -0 "${building##*.}" 2>/dev/null || continue
+        for process in /proc/[0-9]*; do
+            if [ "$(readlink "$process/root")" = "$building" ]; then
+                kill -9 "${process#/proc/}" && ended=yes
+            fi
+        done
+    done
+    [ -z "$ended" ] || sleep 2
 }
 
 # What a folder has to hold: size and name of every program and library, as found when it was built.

@@ -17,7 +17,7 @@ OLDEST, NEWEST = (0, 9), (0, 11)  # DOLFINx versions that solver/ssbmech/compat.
 
 def probe() -> str:
     """The line to print."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  # whatever python3 the machine has
         return f"no Python {sys.version_info.major}.{sys.version_info.minor} is older than 3.11"
     if find_spec("dolfinx") is None:
         return f"no DOLFINx in {sys.executable}"

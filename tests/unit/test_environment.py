@@ -41,7 +41,9 @@ def test_conda_list() -> None:
 
 def test_package_metadata() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    named = {bare(requirement) for requirement in project["dependencies"] + project["optional-dependencies"]["dev"]}
+    named = {
+        bare(requirement) for requirement in project["dependencies"] + project["optional-dependencies"]["dev"]
+    }
     assert named <= column(3) | column(0)
 
 
@@ -55,5 +57,7 @@ def test_pinned_tools_agree() -> None:
 
 
 def test_probe_accepts_this_environment() -> None:
-    answer = subprocess.run([sys.executable, ENVIRONMENT / "probe.py"], capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [sys.executable, ENVIRONMENT / "probe.py"], capture_output=True, text=True, check=True
+    )
     assert answer.stdout.strip() == "ready"

@@ -14,8 +14,22 @@ ROOTS = {"ssbmech": "solver", "ssbmech_mesh": "meshes", "ssbmech_post": "postpro
 
 # (package or module, what nothing in it may import)
 FORBIDDEN = [
-    ("ssbmech.case", ("dolfinx", "petsc4py", "mpi4py", "ssbmech.physics", "ssbmech.solve", "ssbmech.output", "ssbmech.run")),
-    ("ssbmech.materials", ("ssbmech.case", "ssbmech.physics", "ssbmech.solve", "ssbmech.output", "ssbmech.run")),
+    (
+        "ssbmech.case",
+        (
+            "dolfinx",
+            "petsc4py",
+            "mpi4py",
+            "ssbmech.physics",
+            "ssbmech.solve",
+            "ssbmech.output",
+            "ssbmech.run",
+        ),
+    ),
+    (
+        "ssbmech.materials",
+        ("ssbmech.case", "ssbmech.physics", "ssbmech.solve", "ssbmech.output", "ssbmech.run"),
+    ),
     ("ssbmech.domain", ("ssbmech.physics", "ssbmech.solve", "ssbmech.output", "ssbmech.run")),
     ("ssbmech.physics", ("ssbmech.case", "ssbmech.output", "ssbmech.solve", "ssbmech.run")),
     ("ssbmech.output", ("ssbmech.run",)),
@@ -32,7 +46,10 @@ def sources(package: str) -> list[Path]:
 
 def imports(path: Path) -> set[str]:
     """Absolute names of the modules that a file imports at run time, also inside functions."""
-    root = REPOSITORY / ROOTS[next(name for name, folder in ROOTS.items() if path.is_relative_to(REPOSITORY / folder))]
+    root = (
+        REPOSITORY
+        / ROOTS[next(name for name, folder in ROOTS.items() if path.is_relative_to(REPOSITORY / folder))]
+    )
     package = list(path.relative_to(root).parent.parts)
     tree = ast.parse(path.read_text(encoding="utf-8"))
     only_types = {
@@ -68,7 +85,9 @@ def test_imports_do_not_run_backwards(package: str, banned: tuple[str, ...]) -> 
 
 
 def test_only_compat_names_dolfinx_versions() -> None:
-    named = [path.name for path in sources("ssbmech") if "dolfinx.__version__" in path.read_text(encoding="utf-8")]
+    named = [
+        path.name for path in sources("ssbmech") if "dolfinx.__version__" in path.read_text(encoding="utf-8")
+    ]
     assert set(named) <= {"compat.py", "summary.py"}  # the summary prints it
 
 
