@@ -16,8 +16,8 @@ from typing import Any
 INPUT_ERROR = 2
 RUN_FAILED = 1
 
-# What the launchers set for the processes they start. SLURM_NTASKS is not among them: a job script has it too,
-# and there `-n` must start ranks of its own.
+# What the launchers set for the processes they start. SLURM_NTASKS is not among them: a job script has it
+# too, and there `-n` must start ranks of its own.
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS", "SLURM_STEP_NUM_TASKS")
 _RANKS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MPI_LOCALRANKID", "SLURM_PROCID")
 

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from ssbmech.case import checks
 from ssbmech.case.curves import ROOM_TEMPERATURE
 from ssbmech.case.errors import MISSING, CaseError, Problem, key_path, nearest
-from ssbmech.case.merge import _absolute_paths, apply_overrides, read_with_extends, without_nulls
+from ssbmech.case.merge import make_paths_absolute, apply_overrides, read_with_extends, without_nulls
 from ssbmech.case.schema import Case
 from ssbmech.case.units import UnitError, quantity
 from ssbmech.case.yaml_reader import Document, Path_
@@ -37,7 +37,7 @@ def load_case(path: Path, overrides: Sequence[str] = ()) -> Case:
 def case_from_data(data: Mapping[str, Any], folder: Path | None = None) -> Case:
     """The case of plain data as a case file holds it; file names are relative to ``folder`` (or here)."""
     document = Document(without_nulls(dict(data)), {})
-    _absolute_paths(document, Path(folder) if folder is not None else Path())
+    make_paths_absolute(document, Path(folder) if folder is not None else Path())
     return _validated(document, None)
 
 
@@ -49,6 +49,7 @@ def _validated(document: Document, file: Path | None) -> Case:
         found = checks.problems(case)
     except ValidationError as error:
         found = [_problem(details, data) for details in error.errors(include_url=False)]
+        found = list({(problem.key, problem.message): problem for problem in found}.values())
     if found:
         raise CaseError([_placed(problem, document, file) for problem in found])
     return case
@@ -88,6 +89,10 @@ def _problem(details: ErrorDetails, data: Any) -> Problem:
     location: Path_ = tuple(part for part in details["loc"] if part != "[key]")
     location += tuple(context.get("at", ()))
     kind, value = details["type"], details["input"]
+    if (
+        location[:2] == _OPTIONS and len(location) > 2
+    ):  # pydantic names every type that the value might have had
+        return Problem(key_path(location[:3]), "is not one value", value, "text, a number, or true or false")
     if kind == "quantity":
         if context.get("at"):
             value = _value_at(data, location)
@@ -113,6 +118,8 @@ def _problem(details: ErrorDetails, data: Any) -> Problem:
     message = details["msg"][:1].lower() + details["msg"][1:]
     return Problem(key_path(location), message, value, _ALLOWED.get(kind, ""))
 
+
+_OPTIONS = ("numerics", "petsc_options")
 
 _ALLOWED = {
     "float_type": "a number without unit",

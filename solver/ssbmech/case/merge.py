@@ -35,51 +35,28 @@ _FOLLOWERS = {"table": ("columns",), "points": ("argument_unit",)}
 
 def read_with_extends(file: Path, seen: tuple[Path, ...] = ()) -> Document:
     """The data of a file merged over the files it extends; raises :class:`CaseError`."""
-    file = Path(file)
-    resolved = file.resolve()
-    if resolved in seen:
-        chain = " -> ".join(path.name for path in (*seen[seen.index(resolved) :], resolved))
-        raise CaseError(
-            [
-                Problem(
-                    "extends",
-                    f"goes round in a circle: {chain}",
-                    file=str(file),
-                    allowed="a file that stands alone at the end",
-                )
-            ]
-        )
     document = read_yaml(file)
-    _absolute_paths(document, file.parent)
+    make_paths_absolute(document, file.parent)
     if "extends" not in document.data:
         return document
-    base_name = document.data.pop("extends")
-    mark = document.marks.pop(("extends",))
-    if not isinstance(base_name, str) or not base_name:
-        problem = Problem(
-            "extends",
-            "is not a file name",
-            base_name,
-            "another case file, relative to this one",
-            file=str(file),
-            line=mark.line,
-        )
-        raise CaseError([problem])
-    base_file = file.parent / base_name
-    if not base_file.is_file():
-        others = [path.name for path in base_file.parent.glob("*.y*ml")] if base_file.parent.is_dir() else []
-        problem = Problem(
-            "extends",
-            "does not exist",
-            base_name,
-            "another case file, relative to this one",
-            nearest(base_file.name, others),
-            str(file),
-            mark.line,
-        )
-        raise CaseError([problem])
-    base = read_with_extends(base_file, (*seen, resolved))
-    return merge(base, document)
+    name = document.data.pop("extends")
+    line = document.marks.pop(("extends",)).line
+    seen = (*seen, file.resolve())
+
+    def wrong(message: str, suggestion: str = "") -> CaseError:
+        allowed = "another case file, relative to this one"
+        return CaseError([Problem("extends", message, name, allowed, suggestion, str(file), line)])
+
+    if not isinstance(name, str) or not name:
+        raise wrong("is not a file name")
+    base = file.parent / name
+    if not base.is_file():
+        others = [path.name for path in base.parent.glob("*.y*ml")] if base.parent.is_dir() else []
+        raise wrong("does not exist", nearest(base.name, others))
+    if base.resolve() in seen:
+        circle = (*seen[seen.index(base.resolve()) :], base.resolve())
+        raise wrong("goes round in a circle: " + " -> ".join(path.name for path in circle))
+    return merge(read_with_extends(base, seen), document)
 
 
 def merge(base: Document, over: Document) -> Document:
@@ -146,7 +123,7 @@ def apply_overrides(document: Document, overrides: Sequence[str], file: Path) ->
             problems.append(Problem(f"--set {keys}", str(error), parsed, error.allowed))
     if problems:
         raise CaseError(problems)
-    _absolute_paths(document, file.parent)
+    make_paths_absolute(document, file.parent)
     return document
 
 
@@ -184,7 +161,7 @@ def _override(document: Document, path: Path_, value: Any, file: Path) -> Docume
     return Document(data, document.marks)
 
 
-def _absolute_paths(document: Document, folder: Path) -> None:
+def make_paths_absolute(document: Document, folder: Path) -> None:
     """Makes the names of files that a case refers to independent of the file they stand in."""
 
     def walk(data: Any, at: Path_) -> None:

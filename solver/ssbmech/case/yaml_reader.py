@@ -107,24 +107,38 @@ def read_yaml(file: Path) -> Document:
 
 def _build(loader: Any, node: yaml.Node, at: Path_, file: Path, marks: dict[Path_, Mark]) -> Any:
     marks[at] = Mark(file, node.start_mark.line + 1)
+    if isinstance(node, yaml.ScalarNode):
+        return loader.construct_object(node)
+    if node.tag not in _COLLECTIONS:
+        raise yaml.constructor.ConstructorError(
+            None, None, f"the tag {node.tag} is not allowed", node.start_mark
+        )
     if isinstance(node, yaml.SequenceNode):
         return [_build(loader, item, (*at, number), file, marks) for number, item in enumerate(node.value)]
-    if not isinstance(node, yaml.MappingNode):
-        return loader.construct_object(node)
+    _refuse_doubles(node, at, file)
     loader.flatten_mapping(node)
     data: dict[str, Any] = {}
     for key_node, value_node in node.value:
-        key = loader.construct_object(key_node)
-        line = key_node.start_mark.line + 1
-        if not isinstance(key, str):
-            key = key_node.value
-        if not isinstance(key, str):
-            raise CaseError([Problem(key_path(at), "has a key that is not text", file=str(file), line=line)])
-        if key in data:
-            problem = Problem(
-                key_path((*at, key)), "is given twice", file=str(file), line=line, allowed="each key once"
-            )
-            raise CaseError([problem])
+        key = key_node.value  # as it is written: a key 1 or true is a name
         data[key] = _build(loader, value_node, (*at, key), file, marks)
-        marks[(*at, key)] = Mark(file, line)
+        marks[(*at, key)] = Mark(file, key_node.start_mark.line + 1)
     return data
+
+
+_COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
+
+def _refuse_doubles(node: yaml.MappingNode, at: Path_, file: Path) -> None:
+    """Keys must be text and stand once; those that a merge key brings in may be given again."""
+    seen: set[str] = set()
+    for key_node, _ in node.value:
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise CaseError([Problem(key_path(at), "has a key that is not text", file=str(file), line=line)])
+        key = key_node.value
+        if key in seen and key_node.tag != "tag:yaml.org,2002:merge":
+            allowed = "each key once"
+            raise CaseError(
+                [Problem(key_path((*at, key)), "is given twice", allowed=allowed, file=str(file), line=line)]
+            )
+        seen.add(key)
