@@ -137,8 +137,8 @@ def _mpi() -> Iterator[Finding]:
 
 _PACKAGES = (
     ("numpy", True), ("scipy", True), ("pydantic", True), ("pint", True), ("yaml", True), ("typer", True),
-    ("rich", True), ("psutil", True), ("meshio", True), ("gmsh", False), ("adios2", False), ("pyvista", False),
-    ("matplotlib", False),
+    ("rich", True), ("psutil", True), ("meshio", True), ("gmsh", False), ("adios2", False),
+    ("pyvista", False), ("matplotlib", False),
 )  # fmt: skip
 _WHY = {
     "gmsh": "generating microstructures",

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from ssbmech.case import checks
 from ssbmech.case.curves import ROOM_TEMPERATURE
 from ssbmech.case.errors import MISSING, CaseError, Problem, key_path, nearest
-from ssbmech.case.merge import make_paths_absolute, apply_overrides, read_with_extends, without_nulls
+from ssbmech.case.merge import apply_overrides, make_paths_absolute, read_with_extends, without_nulls
 from ssbmech.case.schema import Case
 from ssbmech.case.units import UnitError, quantity
 from ssbmech.case.yaml_reader import Document, Path_

@@ -115,6 +115,7 @@ def _build(loader: Any, node: yaml.Node, at: Path_, file: Path, marks: dict[Path
         )
     if isinstance(node, yaml.SequenceNode):
         return [_build(loader, item, (*at, number), file, marks) for number, item in enumerate(node.value)]
+    assert isinstance(node, yaml.MappingNode)
     _refuse_doubles(node, at, file)
     loader.flatten_mapping(node)
     data: dict[str, Any] = {}

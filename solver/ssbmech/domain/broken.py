@@ -8,6 +8,7 @@ one *void* dof per rank, which is the last owned dof, holds a constant, and neve
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,24 @@ class BrokenSpace:
     @property
     def block_size(self) -> int:
         return int(self.space.dofmap.index_map_bs)
+
+    @cached_property
+    def unrolled(self) -> fem.FunctionSpace:
+        """The same space with every component a dof of its own.
+
+        DOLFINx assembles rectangular blocks (a vector field against a scalar one) into its own matrices only when both
+        sides have the same block size; as an argument of such a block this space takes the place of the blocked one.
+        """
+        bs, imap = self.block_size, self.space.dofmap.index_map
+        if bs == 1:
+            return self.space
+        component = np.arange(bs)
+        ghosts = (np.asarray(imap.ghosts)[:, None] * bs + component).reshape(-1)
+        owners = np.repeat(np.asarray(imap.owners), bs).astype(np.int32)
+        fine = compat.index_map(self.space.mesh.comm, imap.size_local * bs, ghosts, owners)
+        dofs = self.space.dofmap.list
+        table = (dofs[:, :, None] * bs + component.astype(np.int32)).reshape(dofs.shape[0], -1)
+        return compat.function_space(self.space.mesh, self.space, np.ascontiguousarray(table), fine, 1)
 
 
 def _exchange(comm: MPI.Comm, destination: npt.NDArray[np.int32], rows: Ints) -> tuple[Ints, Ints, Ints]:

@@ -5,6 +5,9 @@ With the opening δ_n (along the normal), the sliding δ_s (vector), and the bon
     t_n = (1 − d) K δ_n   for δ_n > 0,       t_n = K_c δ_n   for δ_n ≤ 0   (contact, no adhesion needed)
     t_s = (1 − d) K δ_s
 
+where 1 − d stands for 1 − d + ρ d with a residual stiffness fraction ρ (default 1e-6): a particle that has come off everywhere still
+has a place. Its traction is below a thousandth of a MPa for any gap that occurs.
+
 The damage d follows the bilinear law in the effective opening λ = (⟨δ_n⟩² + |δ_s|²)^½: it starts at δ_0 = T_0/K and the
 bond is gone at δ_f = 2 G_c/T_0, so that a fully opened interface has dissipated G_c. Under mixed mode, with the mode
 mixity B = |δ_s|²/λ², δ_0² = δ_0I² + (δ_0II² − δ_0I²) B^η and G_c = G_Ic + (G_IIc − G_Ic) B^η
@@ -34,6 +37,7 @@ class CohesiveLaw:
         toughness, shear_toughness: G_c in mode I and II [MPa µm = J/m²].
         mode_mixity_exponent: η of Benzeggagh and Kenane.
         viscosity: τ [s].
+        residual_stiffness: ρ, share of K that is left when the bond is gone.
     """
 
     stiffness: float
@@ -44,6 +48,7 @@ class CohesiveLaw:
     shear_toughness: float | None = None
     mode_mixity_exponent: float = 1.45
     viscosity: float = 0.0
+    residual_stiffness: float = 1e-6
 
     @property
     def breakable(self) -> bool:
@@ -112,10 +117,13 @@ class CohesiveLaw:
         grown_damage = grown * final / (grown * final + (1 - grown) * onset)
         return ufl.conditional(ufl.gt(target, old), grown_damage, old_damage), grown
 
+    def _bonded(self, damage: Any) -> Any:
+        return (1 - damage + self.residual_stiffness * damage) * self.stiffness
+
     def traction(self, jump: Any, normal: Any, damage: Any) -> Any:
         """Traction [MPa] that the near side feels."""
         opening, sliding = self.opening(jump, normal)
-        bonded = (1 - damage) * self.stiffness
+        bonded = self._bonded(damage)
         stiffness = ufl.conditional(ufl.gt(opening, 0), bonded, self.contact_stiffness)
         return stiffness * opening * normal + bonded * sliding
 
@@ -127,7 +135,7 @@ class CohesiveLaw:
     def energy(self, jump: Any, normal: Any, damage: Any) -> Any:
         """Recoverable energy per area [MPa µm]."""
         opening, sliding = self.opening(jump, normal)
-        bonded = 0.5 * (1 - damage) * self.stiffness
+        bonded = 0.5 * self._bonded(damage)
         stiffness = ufl.conditional(ufl.gt(opening, 0), bonded, 0.5 * self.contact_stiffness)
         return stiffness * opening**2 + bonded * ufl.dot(sliding, sliding)
 

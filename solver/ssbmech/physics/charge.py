@@ -1,6 +1,10 @@
 """Weak forms of charge: conduction, wiring to the collector, charge transfer, contact conductance, counter electrode.
 
-One broken potential φ is the electronic potential in electronic conductors and the ionic one in ionic conductors.
+One broken field φ holds the electric potential: the ionic one against the zero of the electrolyte in ionic conductors, and in
+electronic conductors the potential against the collector, so that the electronic potential is φ_s = φ + V with the collector
+potential V as one global unknown. The differences within a particle are of the order of a mV, those between particle and electrolyte
+of several V; kept apart, neither is lost in the rounding of the other. V's equation is that the charge-transfer currents add up
+to the imposed one.
 """
 
 from __future__ import annotations
@@ -48,7 +52,7 @@ class Conduction:
 
 @dataclass
 class Wiring:
-    """∫ g (φ − V)(ψ − W) dx over one active phase: unresolved carbon joins every point of it to the collector at V.
+    """∫ g φ ψ dx over one active phase: unresolved carbon joins every point of it to the collector (where φ = 0).
 
     Attributes:
         conductance: g [pA/(V µm³)].
@@ -58,25 +62,21 @@ class Wiring:
     phase: str
     conductance: float
 
-    def _difference(self) -> Any:
-        return self.setting["potential"].value - self.setting["collector_potential"].value
-
     def residual(self) -> dict[str, ufl.Form]:
-        phi, collector = self.setting["potential"], self.setting["collector_potential"]
-        current = self.conductance * self._difference()
-        nodal = self.setting.dx_nodal(self.phase)
-        return {"potential": current * phi.test * nodal, "collector_potential": -current * collector.test * nodal}
+        phi = self.setting["potential"]
+        return {"potential": self.conductance * phi.value * phi.test * self.setting.dx_nodal(self.phase)}
 
     def energies(self) -> list[Energy]:
-        form = self.conductance * self._difference() ** 2 * self.setting.dx_nodal(self.phase)
+        form = self.conductance * self.setting["potential"].value ** 2 * self.setting.dx_nodal(self.phase)
         return [Energy("ohmic_dissipation", "power", form)]
 
 
 @dataclass
 class ChargeTransfer:
-    """∫ i (ψ⁺ − ψ⁻ + w⁺) dS: Butler-Volmer current i from the active material ('+') into the ionic conductor ('−').
+    """∫ i (ψ⁺ + W − ψ⁻ + w⁺) dS: Butler-Volmer current i from the active material ('+') into the ionic conductor ('−').
 
-    The same i leaves as charge from φ and as lithium from the conservation row: charge passed is lithium passed.
+    The same i leaves as charge from φ, as lithium from the conservation row, and sums up to the current of the collector (W is its
+    test function): charge passed is lithium passed.
 
     Attributes:
         exchange: exchange current density, curve of x [A/m²].
@@ -96,7 +96,8 @@ class ChargeTransfer:
     def overpotential(self) -> Any:
         """η = φ_s − φ_e + µ/F [V]."""
         phi, m = self.setting["potential"].value, self.setting["chemical_potential"].value
-        return phi("+") - phi("-") + m("+")
+        collector = self.setting["collector_potential"].value
+        return phi("+") + collector("+") - phi("-") + m("+")
 
     def transmissivity(self) -> Any:
         return interface_transmissivity(self.cohesion, self.contact_pressure_scale)
@@ -108,9 +109,14 @@ class ChargeTransfer:
 
     def residual(self) -> dict[str, ufl.Form]:
         psi, w = self.setting["potential"].test, self.setting["stoichiometry"].test
+        collector = self.setting["collector_potential"].test
         dS = self.setting.dS(self.pair)
         current = self.current()
-        return {"potential": current * (psi("+") - psi("-")) * dS, "stoichiometry": current * w("+") * dS}
+        return {
+            "potential": current * (psi("+") - psi("-")) * dS,
+            "stoichiometry": current * w("+") * dS,
+            "collector_potential": current * collector("+") * dS,
+        }
 
     def energies(self) -> list[Energy]:
         form = self.current() * self.overpotential() * self.setting.dS(self.pair)

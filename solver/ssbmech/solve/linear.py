@@ -78,6 +78,7 @@ class LinearSolver:
         self._system = system
         options = {"snes_linesearch_type": "basic", **(_DIRECT if self.kind == "direct" else _FIELD_SPLIT), **self._user}
         database = PETSc.Options()
+        database["options_left"] = False  # a split without unknowns leaves its options unused
         for key, value in options.items():
             database[PREFIX + key] = "" if value is None else value
         ksp = snes.getKSP()

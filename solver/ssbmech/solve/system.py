@@ -112,12 +112,21 @@ class CoupledSystem:
         self._vectors = {name: fem.create_vector(form) for name, form in self._residual_forms.items()}
         jacobian = {}
         for i, form in rows.items():
-            for j, unknown in self.unknowns.items():
-                derivative = ufl.algorithms.expand_derivatives(ufl.derivative(form, unknown.value, unknown.trial))
+            for j in self.unknowns:
+                derivative = self._derivative(form, i, j)
                 if not derivative.empty():
                     jacobian[i, j] = compat.form(derivative, maps)
         spare = [(r, r) for r in self.numbering.scalar_row.values()]
         self.jacobian = CoupledMatrix(jacobian, self.numbering, self.scale, spare)
+
+    def _derivative(self, form: ufl.Form, i: str, j: str) -> ufl.Form:
+        """Derivative of row i by field j; where their block sizes differ, on the unrolled spaces."""
+        row, column = self.unknowns[i], self.unknowns[j]
+        trial = column.trial
+        if row.broken.block_size != column.broken.block_size:
+            trial = ufl.TrialFunction(column.broken.unrolled)
+            form = ufl.replace(form, {row.test: ufl.TestFunction(row.broken.unrolled)})
+        return ufl.algorithms.expand_derivatives(ufl.derivative(form, column.value, trial))
 
     def _set_up_solver(self) -> None:
         n = self.numbering

@@ -1,0 +1,326 @@
+"""From a case and its mesh to the coupled model: bodies, spaces, terms, constraints and the system of equations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from dolfinx import fem
+
+from ssbmech.case import Case
+from ssbmech.constants import CHARGE_DENSITY_PER_CONCENTRATION, thermal_voltage
+from ssbmech.discretise import make_setting
+from ssbmech.domain.bodies import Bodies, RegionError, assign_bodies
+from ssbmech.domain.interfaces import InterfaceFacets, Pair
+from ssbmech.domain.mesh import TaggedMesh
+from ssbmech.fields import ROW_SCALE
+from ssbmech.materials.cohesive import CohesiveLaw
+from ssbmech.materials.elastic import IsotropicElasticity
+from ssbmech.physics.charge import ChargeTransfer, Conduction, ContactConductance, CounterElectrode, Wiring
+from ssbmech.physics.lithium import Lithium
+from ssbmech.physics.mechanics import Cohesion, Elasticity
+from ssbmech.physics.setting import Setting, Term
+from ssbmech.solve.linear import Kind, LinearSolver
+from ssbmech.solve.numbering import Constraints
+from ssbmech.solve.system import CoupledSystem, NewtonOptions
+from ssbmech.stack.boundary import BOX_FACES, displacement_constraints, potential_constraints, require_face
+from ssbmech.stack.platen import Collector, Platen
+
+REFERENCE_STRESS = 100.0
+"""MPa; times the area of the box it is the force to which mechanical imbalances are compared."""
+
+LEAST_C_RATE = 1e-3
+"""Currents are compared to a tenth of the imposed one, but at least of this C-rate."""
+
+RESOLVED_CONTENT = 1e-6
+"""Share of all lithium; a current that moves this much in a step is compared to nothing smaller, because of rounding."""
+
+
+@dataclass
+class Model:
+    """Everything that a run works with.
+
+    Attributes:
+        case, tagged, bodies, setting, facets: what it was made from.
+        elasticity, lithium: by phase; cohesion, transfer, conductance: by pair of phases.
+        other_terms: conduction, wiring, counter electrode.
+        damage: d at the interface points at the beginning of the step, None without interfaces.
+        platen, collector: equations of the global unknowns.
+        area: cross-section of the box normal to the stack axis [µm²].
+        body_volume: (bodies,) [µm³].
+        separator_dofs: local dofs of the potential that the separator holds at zero.
+        system: the equations; set by :func:`build_model`.
+    """
+
+    case: Case
+    tagged: TaggedMesh
+    bodies: Bodies
+    setting: Setting
+    facets: InterfaceFacets
+    area: float
+    platen: Platen | None
+    collector: Collector
+    damage: fem.Function | None
+    body_volume: npt.NDArray[np.float64]
+    elasticity: dict[str, Elasticity] = field(default_factory=dict)
+    lithium: dict[str, Lithium] = field(default_factory=dict)
+    cohesion: dict[Pair, Cohesion] = field(default_factory=dict)
+    transfer: dict[Pair, ChargeTransfer] = field(default_factory=dict)
+    conductance: dict[Pair, ContactConductance] = field(default_factory=dict)
+    counter: CounterElectrode | None = None
+    other_terms: list[Term] = field(default_factory=list)
+    separator_dofs: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
+    system: CoupledSystem = field(init=False)
+
+    @property
+    def terms(self) -> list[Term]:
+        groups: list[Any] = [self.elasticity, self.lithium, self.cohesion, self.transfer, self.conductance]
+        return [term for group in groups for term in group.values()] + self.other_terms
+
+    @property
+    def active_phases(self) -> list[str]:
+        return [name for name, phase in self.case.phases.items() if phase.lithium is not None]
+
+    @property
+    def active_mass(self) -> float:
+        """Mass of active material [g], 0 where a density is missing."""
+        return sum(
+            self.body_volume[body.number] * (self.case.phases[body.phase].density or 0.0) * 1e-15
+            for body in self.bodies.bodies
+            if body.phase in self.active_phases
+        )
+
+    def one_c(self) -> float:
+        """Current of 1C [pA]; from the nominal capacity, else from all sites of the active material."""
+        nominal = self.case.cell.nominal_capacity
+        if nominal is not None and self.active_mass > 0.0:
+            return nominal * self.active_mass * 1e9
+        return sum(
+            self.body_volume[b.number] * self.lithium[b.phase].charge_density / 3600.0
+            for b in self.bodies.bodies
+            if b.phase in self.lithium
+        )
+
+
+def _ordered_pairs(case: Case) -> list[Pair]:
+    """Pairs with a law; the active material, and else the phase that comes first in the case, is the '+' side."""
+    names = list(case.phases)
+    pairs = []
+    for interface in case.interfaces:
+        a, b = interface.between
+        active = [case.phases[n].lithium is not None for n in (a, b)]
+        swap = active[1] and not active[0] if active[0] != active[1] else names.index(b) < names.index(a)
+        pairs.append((b, a) if swap else (a, b))
+    return pairs
+
+
+def _conductors(case: Case, carrier: str) -> list[str]:
+    return [n for n, p in case.phases.items() if p.conduction is not None and p.conduction.carrier == carrier]
+
+
+def _carriers(case: Case) -> tuple[dict[str, list[str]], list[str]]:
+    """Field -> phases that carry it, and the global unknowns."""
+    physics, phases = case.numerics.physics, case.phases
+    carriers: dict[str, list[str]] = {}
+    scalars = []
+    if "mechanics" in physics:
+        carriers["displacement"] = list(phases)
+        scalars.append("platen_displacement")
+    if "electrochemistry" in physics:
+        carriers["potential"] = _conductors(case, "electronic") + _conductors(case, "ionic")
+        active = [n for n, p in phases.items() if p.lithium is not None]
+        carriers["stoichiometry"] = active
+        carriers["chemical_potential"] = active
+        scalars.insert(0, "collector_potential")
+    return carriers, scalars
+
+
+def _body_volumes(tagged: TaggedMesh, bodies: Bodies) -> npt.NDArray[np.float64]:
+    from ssbmech.domain.measures import cell_volumes
+
+    owned = tagged.mesh.topology.index_map(tagged.dim).size_local
+    volumes = np.bincount(bodies.cell_body[:owned], weights=cell_volumes(tagged.mesh), minlength=len(bodies.bodies))
+    total: npt.NDArray[np.float64] = tagged.mesh.comm.allreduce(volumes)
+    return total
+
+
+def build_model(case: Case, tagged: TaggedMesh) -> Model:
+    """Assemble the model of a case on a mesh; the initial state is set, nothing is solved.
+
+    Raises:
+        RegionError, BoundaryError: mesh and case do not fit; on every rank alike.
+    """
+    bodies = assign_bodies(tagged, {name: phase.regions for name, phase in case.phases.items()})
+    carriers, scalars = _carriers(case)
+    numerics, stack = case.numerics, case.stack
+    pairs = _ordered_pairs(case)
+    setting, facets = make_setting(
+        tagged, bodies, pairs, carriers, scalars, numerics.displacement_degree, numerics.quadrature_degree,
+        numerics.interface_quadrature_degree, case.cell.temperature,
+    )
+    axis = "xyz".index(stack.axis)
+    if axis >= tagged.dim:
+        raise RegionError(f"stack.axis is {stack.axis}, but the mesh is two-dimensional (x, y)")
+    area = tagged.box_area(axis)
+    damage = setting.interface_mesh.function("damage") if setting.interface_mesh and "displacement" in setting else None
+    side = -1 if stack.platen.endswith("-") else 1
+    platen = Platen(area, side, stack.counter_electrode.compliance) if "displacement" in setting else None
+    model = Model(
+        case, tagged, bodies, setting, facets, area, platen, Collector(), damage, _body_volumes(tagged, bodies)
+    )
+    _add_bulk(model)
+    _add_interfaces(model, pairs)
+    _set_initial_state(model)
+    model.system = _make_system(model, axis)
+    return model
+
+
+def _add_bulk(model: Model) -> None:
+    case, setting = model.case, model.setting
+    temperature = case.cell.temperature
+    voltage = thermal_voltage(temperature)
+    for name, phase in case.phases.items():
+        if "displacement" in setting:
+            law = IsotropicElasticity(phase.elasticity.youngs_modulus, phase.elasticity.poisson_ratio)
+            strain = phase.strain_curve(temperature) if "stoichiometry" in setting else None
+            model.elasticity[name] = Elasticity(setting, name, law, strain)
+        if "potential" not in setting:
+            continue
+        if phase.lithium is not None:
+            lithium = phase.lithium
+            model.lithium[name] = Lithium(
+                setting, name, lithium.maximum_concentration * CHARGE_DENSITY_PER_CONCENTRATION,
+                lithium.open_circuit_potential.at(temperature), lithium.diffusivity.at(temperature),
+                lithium.mobility, voltage, model.elasticity.get(name),
+            )
+        if phase.conduction is not None:
+            active = phase.lithium is not None
+            kappa = phase.conduction.conductivity.at(temperature)
+            model.other_terms.append(Conduction(setting, name, kappa, active))
+            wired = case.electrons is not None and case.electrons.path == "wired"
+            if active and wired and phase.conduction.carrier == "electronic":
+                assert case.electrons is not None and case.electrons.conductance is not None
+                model.other_terms.append(Wiring(setting, name, case.electrons.conductance))
+    counter = case.stack.counter_electrode
+    if "potential" in setting and counter.exchange_current_density is not None:
+        model.counter = CounterElectrode(setting, case.stack.separator, counter.exchange_current_density, voltage)
+        model.other_terms.append(model.counter)
+
+
+def _add_interfaces(model: Model, pairs: list[Pair]) -> None:
+    case, setting = model.case, model.setting
+    voltage = thermal_voltage(case.cell.temperature)
+    interface_mesh = setting.interface_mesh
+    if interface_mesh is None:
+        return
+    present = set(np.unique(np.concatenate(setting.mesh.comm.allgather(np.unique(model.facets.pair)))).tolist())
+    for number, (pair, interface) in enumerate(zip(pairs, case.interfaces, strict=True)):
+        if number not in present:
+            continue
+        if model.damage is not None:
+            c = interface.cohesion
+            law = CohesiveLaw(
+                c.stiffness, c.contact_stiffness, c.strength if c.breakable else None, c.toughness, c.shear_strength,
+                c.shear_toughness, c.mode_mixity_exponent, c.viscosity,
+            )
+            model.cohesion[pair] = Cohesion(setting, pair, law, model.damage)
+            if c.initially_open:
+                cells = interface_mesh.row_of_cell
+                opened = np.flatnonzero(model.facets.pair[cells] == number)
+                model.damage.x.array[interface_mesh.space.dofmap.list[opened].reshape(-1)] = 1.0
+        if "potential" not in setting:
+            continue
+        cohesion = model.cohesion.get(pair)
+        if interface.charge_transfer is not None:
+            t = interface.charge_transfer
+            model.transfer[pair] = ChargeTransfer(
+                setting, pair, t.exchange_current_density.at(case.cell.temperature), t.anodic_transfer_coefficient,
+                t.contact_pressure_scale, voltage, cohesion,
+            )
+        if interface.contact_conductance is not None:
+            g = interface.contact_conductance
+            model.conductance[pair] = ContactConductance(setting, pair, g.conductance, g.contact_pressure_scale, cohesion)
+
+
+def _set_initial_state(model: Model) -> None:
+    """Uniform stoichiometry in every phase, the collector at its open-circuit potential, no displacement."""
+    setting, temperature = model.setting, model.case.cell.temperature
+    if "stoichiometry" not in setting:
+        return
+    start = {}
+    x, m = setting["stoichiometry"], setting["chemical_potential"]
+    x.value.x.array[:] = 0.5
+    for name in model.lithium:
+        lithium = model.case.phases[name].lithium
+        assert lithium is not None
+        start[name] = lithium.initial_x(temperature)
+        potential = float(model.lithium[name].open_circuit(start[name]))
+        mask = np.append(model.bodies.of_phases([name]), False)  # the last entry serves the void dof, body -1
+        x.value.x.array[mask[x.broken.body_of_dof]] = start[name]
+        m.value.x.array[mask[m.broken.body_of_dof]] = -potential
+        setting["collector_potential"].value.x.array[:] = potential
+    for unknown in setting.unknowns.values():
+        unknown.accept()
+
+
+def _references(model: Model) -> dict[str, Any]:
+    force = REFERENCE_STRESS * model.area
+    active = sum(model.body_volume[b.number] for b in model.bodies.bodies if b.phase in model.lithium)
+    least = LEAST_C_RATE * model.one_c() if model.lithium else 1.0
+
+    content = sum(
+        model.body_volume[b.number] * model.lithium[b.phase].charge_density
+        for b in model.bodies.bodies
+        if b.phase in model.lithium
+    )
+
+    def current() -> float:
+        rounding = RESOLVED_CONTENT * content / float(model.setting.time_step.value)
+        return max(0.1 * abs(model.collector.current), 0.1 * least, rounding)
+
+    return {
+        "displacement": lambda: force,
+        "platen_displacement": lambda: force,
+        "potential": current,
+        "collector_potential": current,
+        "stoichiometry": current,
+        "chemical_potential": lambda: active,
+    }
+
+
+def _make_system(model: Model, axis: int) -> CoupledSystem:
+    case, tagged, setting = model.case, model.tagged, model.setting
+    constraints: dict[str, Constraints] = {}
+    equations: dict[str, Any] = {}
+    if model.platen is not None:
+        stack = case.stack
+        require_face(tagged, stack.platen, "stack.platen")
+        ends = (stack.collector, stack.separator)
+        held = [face for face in ends if face != stack.platen]
+        for face in held:
+            require_face(tagged, face, "stack.collector or stack.separator")
+        rollers = [f for f in BOX_FACES if f in tagged.faces and f not in ends] if stack.sides == "roller" else []
+        constraints["displacement"] = displacement_constraints(
+            tagged, setting["displacement"].broken, axis, stack.platen, held, rollers
+        )
+        equations["platen_displacement"] = model.platen
+    if "potential" in setting:
+        grounded = case.stack.separator if model.counter is None else None
+        require_face(tagged, case.stack.separator, "stack.separator")
+        constraints["potential"], model.separator_dofs = potential_constraints(
+            tagged, model.bodies, setting["potential"].broken, case.stack.collector, _conductors(case, "electronic"),
+            grounded, _conductors(case, "ionic"),
+        )
+        equations["collector_potential"] = model.collector
+    numerics = case.numerics
+    size = setting.mesh.comm.allreduce(sum(u.broken.owned * u.broken.block_size for u in setting.unknowns.values()))
+    kind: Kind = "direct" if size < numerics.direct_limit else "field_split"
+    if numerics.linear_solver != "auto":
+        kind = numerics.linear_solver
+    options = NewtonOptions(numerics.newton.maximum_iterations, numerics.newton.tolerance, dict(ROW_SCALE))
+    linear = LinearSolver(kind, dict(numerics.petsc_options))
+    return CoupledSystem(
+        setting, model.terms, constraints, equations, _references(model), linear, options
+    )

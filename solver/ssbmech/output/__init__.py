@@ -1,0 +1,1 @@
+"""What a run writes: series, particles, summary, fields, log and progress."""

@@ -1,0 +1,149 @@
+"""Interface quantities at the quadrature points of the interface mesh, and their area-weighted statistics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import ufl
+from dolfinx import fem, la
+
+from ssbmech import compat
+from ssbmech.model import Model
+
+Floats = npt.NDArray[np.float64]
+
+QUANTITIES = ("damage", "broken_fraction", "gap", "normal_traction", "shear_traction", "transmissivity", "current_density")
+
+OPEN_GAP = 1e-3
+"""µm; a broken face with a larger gap counts as open (1 nm, far above the penalty's play)."""
+
+BROKEN = 0.99
+"""Share of spent fracture energy from which a face counts as debonded."""
+
+
+@dataclass(frozen=True)
+class InterfaceState:
+    """Values at the interface points of this rank's owned facets.
+
+    Attributes:
+        values: quantity -> (facets, points).
+        area: (facets, points) area of each point [µm²].
+        damage_dofs: d in the dof order of the history space.
+    """
+
+    values: dict[str, Floats]
+    area: Floats
+    damage_dofs: Floats
+
+    def __getitem__(self, name: str) -> Floats:
+        return self.values[name]
+
+    def facet_mean(self, name: str) -> Floats:
+        """(facets,) area-weighted mean over each facet."""
+        mean: Floats = (self.values[name] * self.area).sum(axis=1) / self.area.sum(axis=1)
+        return mean
+
+
+@dataclass(frozen=True)
+class InterfaceStatistics:
+    """Areas and fractions over a set of facets, on all ranks together."""
+
+    area: float
+    damaged: float
+    delaminated: float
+    open: float
+    closed_debonded: float
+    active: float
+    crack_volume: float
+
+
+class InterfaceProbe:
+    """Evaluates the interface laws of a model at the history points."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._mesh = model.setting.interface_mesh
+        if self._mesh is None:
+            return
+        q = ufl.TestFunction(self._mesh.space)("+")
+        maps = self._mesh.entity_maps
+        pairs = [pair for pair in model.setting.pair_number if pair in model.cohesion or pair in model.transfer]
+        zero = 0.0 * model.setting.time_step
+        self._forms = {}
+        for name in QUANTITIES:
+            parts = [(_quantity(model, pair, name), pair) for pair in pairs]
+            form = sum((zero + value) * q * model.setting.dS(pair) for value, pair in parts)
+            self._forms[name] = compat.form(form, maps) if parts else None
+        weight = sum(q * model.setting.dS(pair) for pair in model.setting.pair_number)
+        self._weights = self._assemble(compat.form(weight, maps))
+
+    def _assemble(self, form: Any) -> Floats:
+        vector = fem.assemble_vector(form)
+        vector.scatter_reverse(la.InsertMode.add)
+        return np.array(vector.array)
+
+    def evaluate(self) -> InterfaceState:
+        """All quantities at the current fields."""
+        if self._mesh is None:
+            empty = np.zeros((0, 1))
+            return InterfaceState(dict.fromkeys(QUANTITIES, empty), empty, np.zeros(0))
+        area = self._weights
+        safe = np.where(area > 0, area, 1.0)
+        values, damage = {}, np.zeros_like(area)
+        for name, form in self._forms.items():
+            at_points = self._assemble(form) / safe if form is not None else np.zeros_like(area)
+            if name in ("damage", "broken_fraction"):
+                at_points = np.clip(at_points, 0.0, 1.0)
+            if name == "damage":
+                damage = at_points
+            values[name] = self._mesh.by_facet(at_points)
+        return InterfaceState(values, self._mesh.by_facet(area), damage)
+
+    def statistics(self, state: InterfaceState, facets: npt.NDArray[np.bool_]) -> InterfaceStatistics:
+        """Area-weighted statistics over some of this rank's facets, summed over all ranks."""
+        w = state.area[facets]
+        gap, broken = state["gap"][facets], state["broken_fraction"][facets]
+        debonded = broken > BROKEN
+        is_open = debonded & (gap > OPEN_GAP)
+        sums = np.array(
+            [
+                w.sum(), (w * state["damage"][facets]).sum(), (w * broken).sum(), w[is_open].sum(),
+                w[debonded & ~is_open].sum(), (w * state["transmissivity"][facets]).sum(),
+                (w * np.maximum(gap, 0.0) * (broken > 0)).sum(),
+            ]
+        )
+        area, *rest = map(float, self.model.setting.mesh.comm.allreduce(sums))
+        fractions = [value / area if area > 0 else 0.0 for value in rest[:-1]]
+        return InterfaceStatistics(area, *fractions, rest[-1])
+
+    def active_facets(self) -> npt.NDArray[np.bool_]:
+        """Mask of the facets with charge transfer (CAM | SE); without electrochemistry, of all facets."""
+        facets, numbers = self.model.facets, self.model.setting.pair_number
+        chosen = [numbers[pair] for pair in (self.model.transfer or self.model.cohesion)]
+        return np.isin(facets.pair, chosen)
+
+
+def _quantity(model: Model, pair: tuple[str, str], name: str) -> Any:
+    """UFL expression of one quantity on one pair of phases."""
+    cohesion, transfer = model.cohesion.get(pair), model.transfer.get(pair)
+    conductance = model.conductance.get(pair)
+    if name == "transmissivity":
+        law = transfer or conductance
+        return law.transmissivity() if law is not None else 0.0
+    if name == "current_density":
+        law = transfer or conductance
+        return law.current() if law is not None else 0.0
+    if cohesion is None:
+        return 0.0
+    damage, broken = cohesion.new_damage()
+    traction = cohesion.traction()
+    normal = cohesion.normal
+    along = ufl.dot(traction, normal)
+    if name == "shear_traction":
+        shear = traction - along * normal
+        return ufl.sqrt(ufl.dot(shear, shear) + 1e-24)
+    gap, _ = cohesion.law.opening(cohesion.jump, normal)
+    return {"damage": damage, "broken_fraction": broken, "gap": gap, "normal_traction": along}[name]

@@ -1,0 +1,230 @@
+"""Time stepping: the programme step by step, adaptive steps with rejection and rollback, limits located in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ssbmech.solve.system import CoupledSystem, SolveError
+
+Floats = npt.NDArray[np.float64]
+
+VOLTAGE_TOLERANCE = 1e-7
+"""V to which a voltage limit is met."""
+
+TIME_TOLERANCE = 1e-6
+"""Share of a step to which a limit is located."""
+
+_EASY, _HARD, _SLOWER = 1.0, 1.75, 0.7
+
+
+class StepFailed(RuntimeError):
+    """The smallest allowed time step failed; the message says which field, when and where."""
+
+
+@dataclass(frozen=True)
+class StepControl:
+    """Limits of the time step [s] and how it changes."""
+
+    initial: float
+    minimum: float
+    maximum: float
+    growth: float
+    shrink: float
+    target_iterations: int
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One step of the programme in numbers.
+
+    Attributes:
+        number: index in the programme.
+        kind: press, rest, charge or discharge.
+        current: [pA], positive on charge.
+        duration: it ends after this time [s] (infinite if other limits end it).
+        limits: name of a monitored quantity -> value at which the segment ends.
+        maximum_step: largest time step [s].
+        enter: called at its beginning, sets the load.
+        drive: called with the time since its beginning before every solve, moves the load.
+    """
+
+    number: int
+    kind: str
+    current: float
+    duration: float
+    limits: dict[str, float]
+    maximum_step: float
+    enter: Callable[[], None]
+    drive: Callable[[float, float], None]
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """An accepted time step."""
+
+    number: int
+    segment: Segment
+    time: float
+    time_step: float
+    newton: int
+    krylov: int
+    share: float
+    ended: str | None
+
+
+class Evolution(Protocol):
+    """What the stepper moves through time."""
+
+    system: CoupledSystem
+
+    def set_time_step(self, seconds: float) -> None: ...
+
+    def set_current(self, current: float) -> None: ...
+
+    def monitored(self) -> dict[str, float]: ...
+
+    def commit(self) -> None: ...
+
+
+class TimeStepper:
+    """Carries an evolution through a list of segments.
+
+    Args:
+        evolution: the model in time.
+        control: step sizes.
+        notice: receives a line for every rejected step.
+    """
+
+    def __init__(self, evolution: Evolution, control: StepControl, notice: Callable[[str], None]) -> None:
+        self.evolution, self.control, self.notice = evolution, control, notice
+        self.time, self.steps, self.rejected = 0.0, 0, 0
+        self._growth: tuple[float, dict[str, Floats]] | None = None
+
+    def run(self, segments: list[Segment]) -> Iterator[Accepted]:
+        """Yield every accepted step before its history is committed, then commit it."""
+        for segment in segments:
+            segment.enter()
+            self._growth = None
+            yield from self._segment(segment)
+
+    def _segment(self, segment: Segment) -> Iterator[Accepted]:
+        elapsed, dt = 0.0, min(self.control.initial, segment.maximum_step)
+        self.evolution.set_current(segment.current)
+        before = self.evolution.monitored()
+        ended: str | None = None
+        while ended is None:
+            remaining = segment.duration - elapsed
+            dt = min(dt, segment.maximum_step)
+            # Never leave a sliver for the last step.
+            step = remaining if dt >= remaining * (1 - 1e-9) else (0.5 * remaining if dt > 0.7 * remaining else dt)
+            step, iterations = self._attempt(segment, elapsed, step)
+            after = self.evolution.monitored()
+            reached = _reached(segment, after)
+            if reached is not None:
+                step, after = self._locate(segment, elapsed, step, reached, before, after)
+                ended = reached
+            elapsed += step
+            self.time += step
+            if ended is None and elapsed >= segment.duration * (1 - 1e-12):
+                ended = "time"
+            self.steps += 1
+            share = self._share(segment, elapsed, before, after)
+            linear = self.evolution.system.snes.getLinearSolveIterations()
+            yield Accepted(self.steps, segment, self.time, step, iterations, int(linear), share, ended)
+            self._remember(step)
+            self.evolution.commit()
+            before = after
+            dt = self._next(step, dt, iterations)
+
+    def _next(self, step: float, dt: float, iterations: int) -> float:
+        target = self.control.target_iterations
+        factor = self.control.growth if iterations <= target else (_SLOWER if iterations > _HARD * target else _EASY)
+        return max(step, min(dt, step * self.control.growth)) * factor
+
+    def _share(self, segment: Segment, elapsed: float, before: dict[str, float], after: dict[str, float]) -> float:
+        return min(elapsed / segment.duration, 1.0) if np.isfinite(segment.duration) else 0.0
+
+    # -- one step ------------------------------------------------------------------------------------------------
+
+    def _attempt(self, segment: Segment, elapsed: float, step: float) -> tuple[float, int]:
+        """Solve a step, smaller and smaller until it converges; returns the step and its Newton iterations."""
+        while True:
+            try:
+                return step, self._solve(segment, elapsed, step)
+            except SolveError as error:
+                self.rejected += 1
+                self._restore()
+                self._growth = None
+                smaller = step * self.control.shrink
+                if smaller < self.control.minimum:
+                    raise StepFailed(
+                        f"programme step {segment.number} ({segment.kind}), t = {self.time + step:.6g} s, time step {step:.3g} s: {error}"
+                    ) from error
+                self.notice(f"t = {self.time:.6g} s: step of {step:.3g} s rejected, {error}")
+                step = smaller
+
+    def _solve(self, segment: Segment, elapsed: float, step: float) -> int:
+        self._restore()
+        self._predict(step)
+        segment.drive(elapsed + step, step)
+        self.evolution.set_time_step(step)
+        return self.evolution.system.solve()
+
+    def _restore(self) -> None:
+        for unknown in self.evolution.system.unknowns.values():
+            unknown.restore()
+
+    def _predict(self, step: float) -> None:
+        """Start from the last step's rate of change."""
+        if self._growth is None:
+            return
+        last, change = self._growth
+        for name, unknown in self.evolution.system.unknowns.items():
+            unknown.value.x.array[:] += change[name] * (step / last)
+
+    def _remember(self, step: float) -> None:
+        unknowns = self.evolution.system.unknowns
+        self._growth = (step, {n: u.value.x.array - u.previous.x.array for n, u in unknowns.items()})
+
+    # -- limits --------------------------------------------------------------------------------------------------
+
+    def _locate(
+        self, segment: Segment, elapsed: float, step: float, name: str, before: dict[str, float], after: dict[str, float]
+    ) -> tuple[float, dict[str, float]]:
+        """Find the step at whose end the monitored quantity meets its limit (Illinois variant of regula falsi)."""
+        limit = segment.limits[name]
+        low, f_low, high, f_high = 0.0, before[name] - limit, step, after[name] - limit
+        if f_low * f_high >= 0:
+            return step, after
+        side = 0
+        trial, value = step, f_high
+        for _ in range(30):
+            if abs(value) <= VOLTAGE_TOLERANCE or high - low <= TIME_TOLERANCE * step:
+                break
+            trial = low + (high - low) * f_low / (f_low - f_high)
+            self._solve(segment, elapsed, trial)
+            after = self.evolution.monitored()
+            value = after[name] - limit
+            if value * f_high > 0:
+                high, f_high = trial, value
+                f_low = 0.5 * f_low if side == 1 else f_low
+                side = 1
+            else:
+                low, f_low = trial, value
+                f_high = 0.5 * f_high if side == -1 else f_high
+                side = -1
+        return trial, after
+
+
+def _reached(segment: Segment, values: dict[str, Any]) -> str | None:
+    """The limit that a state has passed, if any: from below on charge, from above on discharge."""
+    sign = 1.0 if segment.current >= 0 else -1.0
+    for name, limit in segment.limits.items():
+        if sign * (values[name] - limit) > 0:
+            return name
+    return None
