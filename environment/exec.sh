@@ -47,15 +47,27 @@ with_bwrap() {
     bwrap "${arguments[@]}" --chdir "$PWD" "${inside[@]}" "$@"
 }
 
+# Options of unshare that work here: in a chroot whose / is no mount point, propagation cannot be changed.
+namespace_options() {
+    local propagation
+    for propagation in private unchanged; do
+        unshare --mount --propagation "$propagation" true 2>/dev/null && echo "--mount --propagation $propagation" && return
+    done
+    return 1
+}
+
 # The same picture by hand, in a mount namespace that vanishes with the command. Takes root.
 with_chroot() {
     local odd
     odd=$(odd_folders) || exit 1
     mkdir -p "$cache/root"
-    # shellcheck disable=SC2016
-    unshare --mount --propagation private bash -euc '
+    # shellcheck disable=SC2016,SC2046
+    unshare $(namespace_options) bash -euc '
         root=$1 environment=$2 folders=$3 files=$4 here=$5
         shift 5
+        mount --bind "$root" "$root"
+        mount --make-private "$root"
+        trap "umount -l \"$root\" 2>/dev/null; umount -l \"$root\"" EXIT
         mount -t tmpfs -o mode=755 ssbmech "$root"
         mkdir "$root"/{usr,etc,var,dev,proc,sys,run}
         for link in bin sbin lib lib64; do ln -s "usr/$link" "$root/$link"; done
@@ -66,7 +78,7 @@ with_chroot() {
         mount -t proc proc "$root/proc"
         while read -r path; do mkdir -p "$root$path"; mount --rbind "$path" "$root$path"; done <<<"$folders"
         while read -r path; do mount --bind "$path" "$root$path"; done <<<"$files"
-        exec chroot "$root" bash -c "cd \"\$0\" && exec \"\$@\"" "$here" "$@"
+        chroot "$root" bash -c "cd \"\$0\" && exec \"\$@\"" "$here" "$@"
     ' bash "$cache/root" "$environment" "$(host_folders)${odd:+$'\n'$odd}" "$(host_files)" "$PWD" "${inside[@]}" "$@"
 }
 
@@ -74,7 +86,7 @@ run_folder() {
     folder_variables
     if [ "${SSBMECH_ENTER:-}" != chroot ] && bwrap --ro-bind / / --proc /proc true 2>/dev/null; then
         with_bwrap "$@"
-    elif [ "$(id -u)" = 0 ] && unshare --mount true 2>/dev/null; then
+    elif [ "$(id -u)" = 0 ] && namespace_options >/dev/null; then
         with_chroot "$@"
     else
         fail "this machine allows neither bwrap nor mounting (an unprivileged container?), so the environment cannot be" \

@@ -1,9 +1,9 @@
 """Generic part of the test set-up: pytest on several MPI ranks.
 
-Every rank runs the same tests. After each phase of each test the ranks agree on the outcome, so that a test that
-fails (or is skipped) on one rank is handled alike on all; rank 0 alone writes to the terminal. A rank that does not
-come to the agreement is stuck in a collective call that the failed rank never reached: then the whole run is aborted,
-with the failure that caused it, instead of waiting for ever.
+Every rank runs the same tests. After each phase of each test the ranks agree on the outcome, so that a test
+that fails (or is skipped) on one rank is handled alike on all; rank 0 alone writes to the terminal. A rank that
+does not come to the agreement is stuck in a collective call that the failed rank never reached: then the whole
+run is aborted, with the failure that caused it, instead of waiting for ever.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def abort(reason: str) -> None:
 
 
 def agree(label: str, outcome: int, text: str) -> tuple[int, list[str]]:
-    """Worst outcome over the ranks and what the ranks say about it; call it on all ranks with the same label."""
+    """Worst outcome over the ranks and what each says about it; collective, with the same label."""
     import numpy as np
 
     key = zlib.crc32(label.encode())
@@ -113,5 +113,5 @@ def pytest_report_header() -> str:
 
 @pytest.fixture
 def shared_tmp_path(tmp_path: Path) -> Path:
-    """An empty folder that all ranks see under the same name (pytest's tmp_path differs from rank to rank)."""
+    """An empty folder with the same name on all ranks (pytest's tmp_path differs between them)."""
     return COMM.bcast(tmp_path, root=0) if COMM is not None else tmp_path
