@@ -56,7 +56,7 @@ def _outward(mesh: SimplexMesh, facet: Ints, center: Floats, radius: float, box:
 
 
 def _bring_to_volume(mesh: SimplexMesh, cells: Ints, direction: Floats, exact: float) -> None:
-    """Newton with a secant slope for the factor of the moves; the volume is a cubic of it, so few rounds are enough."""
+    """Secant rounds for the factor of the moves; the volume is a cubic of it, so few are enough."""
     body = SimplexMesh(mesh.nodes.copy(), cells, np.zeros(len(cells), dtype=np.int64), ["body"])
     factor, step = 0.0, 0.5
     missing = exact - float(body.volumes().sum())

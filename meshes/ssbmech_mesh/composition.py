@@ -1,4 +1,4 @@
-"""From what the laboratory weighs to what the mesh needs: weight percent and densities to volume fractions."""
+"""From what the laboratory weighs to what the mesh needs: volume fractions."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ _CANDIDATES = 256
 
 
 def seam_rotation(center: Floats, radius: float, box: Floats, random: np.random.Generator) -> Floats | None:
-    """Rotation vector that takes the seam of a sphere out of the way of the faces of the box; None if no face cuts it.
+    """Rotation vector that takes the seam of a sphere off the faces of the box; None if no face cuts it.
 
     A CAD kernel closes a sphere along a seam, a half circle from pole to pole. Where the seam almost grazes a
     face of the box, or a pole almost lies in it, the cut leaves faces too thin to mesh. Among random

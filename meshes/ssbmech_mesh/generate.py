@@ -15,7 +15,7 @@ GENERATORS: dict[str, Callable[[Mapping[str, Any], Path], MeshReport]] = {"spher
 
 
 def generate(spec: Mapping[str, Any], out: Path) -> MeshReport:
-    """Build the structure that a case file's `microstructure:` block describes and write it to out (gmsh 4.1).
+    """Build what a case file's `microstructure:` block describes and write it to out (gmsh 4.1, µm).
 
     Numbers are in µm; MeshError says what to change when it cannot be built.
     """

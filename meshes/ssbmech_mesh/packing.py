@@ -35,12 +35,12 @@ class Packing:
 
     @property
     def volume_fraction(self) -> float:
-        """Share of the box inside spheres (their parts across a periodic face re-enter at the opposite one)."""
+        """Share of the box inside spheres; parts across a periodic face re-enter at the opposite one."""
         return float(np.sum(4.0 / 3.0 * np.pi * self.radii**3) / np.prod(self.box))
 
     def smallest_gap(self) -> float:
         """Smallest distance between the surfaces of two spheres, images included; inf for a single sphere."""
-        centers, radii, owner = self.with_images()
+        centers, radii, _ = self.with_images()
         first, second = np.triu_indices(len(radii), 1)
         if len(first) == 0:
             return float("inf")
@@ -82,7 +82,7 @@ def sample_diameters(law: Diameters, volume: float, random: np.random.Generator)
     it; then all are scaled a little, inside the limits, to hit the volume.
     """
     quantile = _quantile_function(law)
-    mean = float(np.mean(np.pi / 6.0 * quantile((np.arange(1000) + 0.5) / 1000.0) ** 3))
+    mean = float(np.mean(np.pi / 6.0 * quantile(np.linspace(5e-4, 1.0 - 5e-4, 1000, dtype=np.float64)) ** 3))
     count = max(1, round(volume / mean))
     drawn = quantile((np.arange(count) + random.random(count)) / count)
 
@@ -92,8 +92,8 @@ def sample_diameters(law: Diameters, volume: float, random: np.random.Generator)
     low, high = law.minimum / law.maximum, law.maximum / law.minimum
     if excess(low) > 1e-9 * volume or excess(high) < -1e-9 * volume:
         raise MeshError(
-            f"no whole number of spheres between {law.minimum:g} and {law.maximum:g} µm makes up {volume:.4g} µm^3; "
-            "use a larger box or a wider diameter range"
+            f"no whole number of spheres between {law.minimum:g} and {law.maximum:g} µm makes up "
+            f"{volume:.4g} µm^3; use a larger box or a wider diameter range"
         )
     factor = (
         low if excess(low) >= 0.0 else high if excess(high) <= 0.0 else brentq(excess, low, high, xtol=1e-14)
@@ -113,7 +113,7 @@ def _quantile_function(law: Diameters) -> Callable[[Floats], Floats]:
 
 
 class _Overlap:
-    """Sum of squared violations (µm^2) of every distance that must be kept, and its gradient; zero when all hold.
+    """Sum of squared violations (µm^2) of the distances to keep, and its gradient; zero when all are kept.
 
     Between spheres and at walls it is the missing distance. Where spheres may cross a periodic face, the face
     must pass through a sphere or clear of it, not graze it: grazing cuts leave slivers that cannot be meshed.
@@ -176,10 +176,10 @@ class _Overlap:
             self._add(axis, centers[:, axis] + self.reach - self.box[axis], 1.0)
 
     def _add(self, axis: int, missing: Floats, sign: float) -> None:
-        missing = np.maximum(missing, 0.0)
-        self._gradient[:, axis] += 2.0 * sign * missing
-        self._worst = np.maximum(self._worst, missing)
-        self._energy += float(np.sum(missing**2))
+        positive = np.maximum(missing, 0.0)
+        self._gradient[:, axis] += 2.0 * sign * positive
+        np.maximum(self._worst, positive, out=self._worst)
+        self._energy += float(np.sum(positive**2))
 
     def _faces(self, centers: Floats) -> None:
         nearest = centers[:, :2] - self.box[:2] * np.round(centers[:, :2] / self.box[:2])
@@ -188,19 +188,19 @@ class _Overlap:
         self._graze(nearest)
 
     def _graze(self, offset: Floats) -> None:
-        """Push the distance |offset| from a plane or line out of the band radius -+ margin, to the nearer side."""
+        """Push the distance |offset| from a plane or line out of radius -+ margin, to the nearer side."""
         distance = np.maximum(np.linalg.norm(offset, axis=1), 1e-12)
         beyond = distance - self.radii
         missing = np.maximum(self.margin - np.abs(beyond), 0.0)
         side = np.where(beyond < 0.0, -1.0, 1.0)
         self._gradient[:, :2] -= 2.0 * (missing * side / distance)[:, None] * offset
-        self._worst = np.maximum(self._worst, missing)
+        np.maximum(self._worst, missing, out=self._worst)
         self._energy += float(np.sum(missing**2))
 
 
 def _attempt(overlap: _Overlap, random: np.random.Generator) -> Floats | None:
     """Relax a random placement; shake the spheres that stay wrong; None if they do not come free."""
-    centers = random.random((len(overlap.radii), 3)) * overlap.box
+    centers: Floats = random.random((len(overlap.radii), 3)) * overlap.box
     for _ in range(_ROUNDS):
         found = minimize(overlap, centers.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 2000})
         centers = overlap.wrapped(found.x.reshape(-1, 3))
@@ -219,21 +219,22 @@ def _check_room(spec: MicrostructureSpec, radii: Floats) -> None:
     for axis, side, need in zip("xyz", spec.box, needs, strict=True):
         if side <= need:
             raise MeshError(
-                f"the box is {side:g} µm along {axis}, too small for a sphere of {thickest:.3g} µm with its gaps; "
-                f"it needs more than {need:.3g} µm (use a larger box or smaller diameters)"
+                f"the box is {side:g} µm along {axis}, too small for a sphere of {thickest:.3g} µm with its "
+                f"gaps; it needs more than {need:.3g} µm (use a larger box or smaller diameters)"
             )
     room = np.array(spec.box)
     walled = [2] if spec.boundary == "periodic" else [0, 1, 2]
     room[walled] -= 2.0 * spec.wall_clearance - spec.minimum_gap
     filled = float(np.sum(4.0 / 3.0 * np.pi * (radii + 0.5 * spec.minimum_gap) ** 3) / np.prod(room))
     if filled > _DENSEST:
-        why = f"spheres with their gaps would fill {100 * filled:.1f} % of the box, random packings {100 * _DENSEST:.0f} %"
+        most = f"random packings reach {100 * _DENSEST:.0f} %"
+        why = f"spheres with their gaps would fill {100 * filled:.1f} % of the box; {most}"
         raise _cannot_pack(spec, radii, why)
 
 
 def _cannot_pack(spec: MicrostructureSpec, radii: Floats, why: str) -> MeshError:
     return MeshError(
         f"cannot pack {len(radii)} spheres to {100 * spec.volume_fraction:.1f} vol% with gaps of at least "
-        f"{spec.minimum_gap:g} µm: {why}. Lower the volume fraction or minimum_gap, use a larger box, a wider range of "
-        "diameters or another seed"
+        f"{spec.minimum_gap:g} µm: {why}. Lower the volume fraction or minimum_gap, use a larger box, "
+        "a wider range of diameters or another seed"
     )

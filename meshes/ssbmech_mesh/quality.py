@@ -48,7 +48,7 @@ def dihedral_angles(mesh: SimplexMesh) -> Floats:
 
 
 def gamma(mesh: SimplexMesh) -> Floats:
-    """3 r / R of every tetrahedron (inscribed and circumscribed radius): 1 for the regular one, 0 for a flat one."""
+    """3 r / R of every tetrahedron (inscribed, circumscribed radius): 1 if regular, 0 if flat; shape (M,)."""
     corner = mesh.nodes[mesh.cells]
     a, b, c = (corner[:, i] - corner[:, 0] for i in (1, 2, 3))
     volume = np.abs(np.einsum("ij,ij->i", np.cross(a, b), c)) / 6.0

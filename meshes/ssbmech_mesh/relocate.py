@@ -23,7 +23,7 @@ _PASSES = 6
 
 
 def relocate(mesh: SimplexMesh, box: Sequence[float], center: Floats, poor: float = 15.0) -> None:
-    """Raise the smallest dihedral angles below `poor` (degrees) where moving a node can; never lowers the smallest.
+    """Raise dihedral angles below `poor` (degrees) where moving a node can; never lowers the smallest.
 
     Bodies 0 to len(center) - 1 are spheres or pieces of them, with given centres (n, 3); their surface nodes
     keep their distance from it.
@@ -92,7 +92,7 @@ def _allowed(
 
 
 def _worst_angle(nodes: Floats, node: int, star: Ints, places: Floats) -> Floats:
-    """Smallest dihedral angle (degrees) in the cells around a node, for each place it might be at; -1 if one turns over."""
+    """Smallest dihedral angle (degrees) around a node at each place; -1 where a cell turns over."""
     count = len(places)
     corner = np.repeat(nodes[star][None], count, axis=0)
     corner = np.where((star == node)[None, :, :, None], places[:, None, None, :], corner).reshape(-1, 4, 3)

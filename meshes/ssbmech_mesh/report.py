@@ -44,7 +44,8 @@ class MeshReport:
         ]
         sizes = ", ".join(f"{name} {value:.2f}" for name, value in self.diameter_quantiles.items())
         lines = [
-            f"{self.cells} tetrahedra, {self.nodes} nodes, {self.particles} particles in {self.bodies - 1} pieces",
+            f"{self.cells} tetrahedra, {self.nodes} nodes",
+            f"{self.particles} particles in {self.bodies - 1} pieces",
             "; ".join(shares),
             f"diameters (µm): {sizes}; smallest gap {self.smallest_gap:.3f} µm",
             f"interface {self.interface_area:.1f} µm^2; {self.seconds:.1f} s",
@@ -54,7 +55,7 @@ class MeshReport:
 
 
 def size_quantiles(diameters: Floats) -> dict[str, float]:
-    """D10, D50 and D90 (µm): the diameters that 10, 50 and 90 % of the particles' volume stay below; and the limits."""
+    """The limits, and D10, D50 and D90: 10, 50 and 90 % of the particles' volume lie below (µm)."""
     ordered = np.sort(diameters)
     volume = ordered**3
     below = (np.cumsum(volume) - 0.5 * volume) / volume.sum()

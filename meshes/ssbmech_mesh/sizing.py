@@ -1,4 +1,4 @@
-"""How fine the mesh is where: edge lengths on a regular grid, from the distances to the surfaces. Lengths in µm."""
+"""How fine the mesh is where: edge lengths on a regular grid. Lengths in µm."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SizeGrid:
 
 
 def size_grid(packing: Packing, size: MeshSize, finest_gap: float) -> SizeGrid:
-    """Edge lengths: `interface` on the spheres, growing to `bulk`, and at most `neck` times the width of a neck.
+    """Edge lengths: `interface` on the spheres, growing to `bulk`; at most `neck` times the width of a neck.
 
     The width at a point is the sum of its distances to the two nearest surfaces that do not cut each other:
     two spheres, or a sphere and a face of the box that it does not cross.
@@ -44,14 +44,15 @@ def size_grid(packing: Packing, size: MeshSize, finest_gap: float) -> SizeGrid:
     nearest, second, width = far, far.copy(), far.copy()
     centers, radii, _ = packing.with_images()
     reach = max((size.bulk - size.interface) / _GRADE, size.interface)
-    for center, radius in zip(centers, radii, strict=True):
+    for k in range(len(radii)):
+        center, radius = centers[k], float(radii[k])
         window = tuple(
             slice(*np.searchsorted(axis, [c - radius - reach, c + radius + reach]))
             for axis, c in zip(axes, center, strict=True)
         )
         grid = np.ix_(*[axis[part] for axis, part in zip(axes, window, strict=True)])
-        around = sum((g - c) ** 2 for g, c in zip(grid, center, strict=True))
-        distance = np.abs(np.sqrt(around) - radius)
+        along = [(g - c) ** 2 for g, c in zip(grid, center, strict=True)]
+        distance = np.abs(np.sqrt(along[0] + along[1] + along[2]) - radius)
         second[window] = np.minimum(second[window], np.maximum(nearest[window], distance))
         nearest[window] = np.minimum(nearest[window], distance)
         for axis in range(3):

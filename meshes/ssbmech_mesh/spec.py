@@ -17,7 +17,7 @@ DISTRIBUTIONS = ("lognormal", "uniform")
 
 @dataclass(frozen=True)
 class Diameters:
-    """Size distribution by number between two limits (µm); median and sigma (of ln d) belong to the lognormal."""
+    """Size distribution by number between two limits (µm); median and sigma (of ln d): lognormal."""
 
     distribution: str
     minimum: float
@@ -28,7 +28,7 @@ class Diameters:
 
 @dataclass(frozen=True)
 class MeshSize:
-    """Edge lengths: at interfaces and far from them (µm); in a neck at most `neck` times the local gap (-)."""
+    """Edge lengths: at interfaces and in the bulk (µm); in a neck at most `neck` times the local gap (-)."""
 
     interface: float
     bulk: float
@@ -120,7 +120,7 @@ def _share(given: Mapping[str, Any], key: str, default: float) -> float:
 
 
 def _seed(given: Mapping[str, Any]) -> int:
-    value = given.get("seed", 1)
+    value: object = given.get("seed", 1)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise MeshError(f"microstructure.seed must be a whole number of at least 0; got {value!r}")
     return value

@@ -23,7 +23,7 @@ from ssbmech_mesh.quality import quality
 from ssbmech_mesh.relocate import relocate
 from ssbmech_mesh.report import MeshReport, size_quantiles
 from ssbmech_mesh.session import gmsh_model
-from ssbmech_mesh.simplex import Floats, Ints, SimplexMesh, from_gmsh
+from ssbmech_mesh.simplex import Floats, SimplexMesh, from_gmsh
 from ssbmech_mesh.sizing import SizeGrid, size_grid
 from ssbmech_mesh.spec import MicrostructureSpec
 
@@ -33,16 +33,16 @@ def generate_spheres(given: Mapping[str, Any], out: Path) -> MeshReport:
     start = perf_counter()
     spec = MicrostructureSpec.from_dict(given)
     packing = pack(spec)
-    mesh, piece = mesh_packing(packing, spec)
+    mesh = mesh_packing(packing, spec)
     mesh.write(out)
-    return _report(spec, packing, mesh, piece, perf_counter() - start)
+    return _report(spec, packing, mesh, perf_counter() - start)
 
 
-def mesh_packing(packing: Packing, spec: MicrostructureSpec) -> tuple[SimplexMesh, Ints]:
-    """Tetrahedra of a packing, and for every body but the last (the matrix) the particle that it is a piece of."""
+def mesh_packing(packing: Packing, spec: MicrostructureSpec) -> SimplexMesh:
+    """Tetrahedra of a packing; the last body is the matrix."""
     grid = size_grid(packing, spec.mesh_size, spec.minimum_gap)
     with gmsh_model("spheres"):
-        pieces, center, radius, owner = _geometry(packing)
+        pieces, center, radius = _geometry(packing)
         exact = np.array([gmsh.model.occ.getMass(3, tag) for tag in pieces])
         for k, tag in enumerate(pieces):
             gmsh.model.addPhysicalGroup(3, [tag], name=f"{spec.particles}_{k + 1:03d}")
@@ -59,19 +59,20 @@ def mesh_packing(packing: Packing, spec: MicrostructureSpec) -> tuple[SimplexMes
         raise MeshError(
             "some tetrahedra are flat or turned over; use a smaller mesh_size.interface or another seed"
         )
-    return mesh, owner
+    return mesh
 
 
-def _geometry(packing: Packing) -> tuple[list[int], Floats, Floats, Ints]:
-    """Box and spheres in gmsh; the pieces in the order of their particles, with centre, radius and particle each."""
-    centers, radii, owner = packing.with_images()
+def _geometry(packing: Packing) -> tuple[list[int], Floats, Floats]:
+    """Box and spheres in gmsh: the pieces in the order of their particles, their centres and radii."""
+    centers, radii, _ = packing.with_images()
     random = np.random.default_rng(len(radii))
     occ = gmsh.model.occ
     block = occ.addBox(0.0, 0.0, 0.0, *packing.box)
     balls = []
-    for c, r in zip(centers, radii, strict=True):
+    for k in range(len(radii)):
+        c, r = centers[k], float(radii[k])
         ball = occ.addSphere(*c, r)
-        turn = seam_rotation(c, float(r), np.array(packing.box), random)
+        turn = seam_rotation(c, r, np.array(packing.box), random)
         if turn is not None:
             occ.rotate([(3, ball)], *c, *turn, float(np.linalg.norm(turn)))
         balls.append((3, ball))
@@ -79,14 +80,13 @@ def _geometry(packing: Packing) -> tuple[list[int], Floats, Floats, Ints]:
     inside = {tag for _, tag in made[0]}
     occ.remove([entity for entity in occ.getEntities(3) if entity[1] not in inside], recursive=True)
     occ.synchronize()
-    pieces, of = [], []
-    for k, parts in enumerate(made[1:]):
+    pieces: list[int] = []
+    for parts in made[1:]:
         here = [tag for _, tag in parts if tag in inside]
         if len(here) != 1:
             raise MeshError("the geometry of a cut particle came out wrong; use another seed")
         pieces += here
-        of.append(k)
-    return pieces, centers[of], radii[of], owner[of]
+    return pieces, centers, radii
 
 
 def _tetrahedra(grid: SizeGrid) -> None:
@@ -106,9 +106,7 @@ def _tetrahedra(grid: SizeGrid) -> None:
         gmsh.model.mesh.generate(3)
 
 
-def _report(
-    spec: MicrostructureSpec, packing: Packing, mesh: SimplexMesh, owner: Ints, seconds: float
-) -> MeshReport:
+def _report(spec: MicrostructureSpec, packing: Packing, mesh: SimplexMesh, seconds: float) -> MeshReport:
     facet, _ = mesh.interfaces()
     matrix = np.array([len(mesh.names) - 1])
     volume = mesh.body_volumes()
