@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.interpolate import PchipInterpolator
+
 from ssbmech.case.curve_types import CurveOf, curve_of_x
 from ssbmech.case.curves import Curve, PointsCurve, VolumeStrainCurve
 from ssbmech.case.expressions import FUNCTIONS

@@ -1,4 +1,6 @@
-"""Every mistake in a case file is told with its place, its value, what is allowed, and the nearest valid name."""
+"""Every mistake in a case file is told with its place, its value, what is allowed, and the nearest name."""
+
+# ruff: noqa: E501  # one row of the table per mistake
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from ssbmech.case import CaseError, Problem, case_from_data, load_case
 from ssbmech.case.yaml_reader import read_yaml
 

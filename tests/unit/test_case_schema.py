@@ -1,4 +1,4 @@
-"""The JSON Schema accepts what the loader accepts and refuses typing errors; the reference is in step with it."""
+"""The JSON Schema accepts what the loader accepts and refuses typing errors; the reference follows it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ssbmech.case import json_schema, load_case
 from ssbmech.case.reference import markdown
 from ssbmech.case.yaml_reader import read_yaml

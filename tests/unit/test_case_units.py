@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+
 from ssbmech.case.units import COMMON_UNITS, QUANTITIES, UnitError, quantity, registry
 
 CONVERSIONS = [
