@@ -66,15 +66,13 @@ def run(
     """Run a case. `mpirun -n N ssbmech run CASE` does the same as `-n N`."""
     overrides = overrides or []
     started = launched_ranks()
-    if started is not None and ranks is not None and ranks != started:
-        complain(
-            f"-n {ranks} does not fit the {started} ranks that this command was started with; leave it out"
-        )
-        raise typer.Exit(INPUT_ERROR)
     out = out or default_folder(case)
     comm = communicator()
 
     def prepared() -> Case:
+        if started is not None and ranks is not None and ranks != started:
+            message = f"does not fit the {started} ranks that this command was started with"
+            raise CaseError([Problem("-n", message, ranks, f"{started}, or no -n")])
         loaded = load_case(case, overrides)
         if comm is None or comm.rank == 0:
             _refuse_existing(out, overwrite)
@@ -83,8 +81,7 @@ def run(
     try:
         loaded = agreed(comm, prepared, CaseError)
     except CaseError as error:
-        complain(_told(error))
-        raise typer.Exit(INPUT_ERROR) from None
+        raise typer.Exit(end_together(comm, _told(error), INPUT_ERROR)) from None
     if started is None and ranks is not None and ranks > 1:
         raise typer.Exit(relaunch(ranks, sys.argv[1:]))
     install_hook(comm)

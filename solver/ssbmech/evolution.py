@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ssbmech.case.programme import Step
@@ -77,7 +79,7 @@ class Evolution:
 
     # -- initial state ---------------------------------------------------------------------------------------------
 
-    def equilibrate(self) -> int:
+    def equilibrate(self, before_commit: Callable[[], None] = lambda: None) -> int:
         """Compute the initial equilibrium: no current, the first load at t = 0, lithium where it is.
 
         Returns the Newton iterations. A time step of a millisecond leaves the lithium in place and makes potentials, chemical
@@ -93,6 +95,7 @@ class Evolution:
         first.drive(0.0, 0.0)
         iterations = self.system.solve()
         self._time_step = 0.0
+        before_commit()
         self.commit()
         return iterations
 

@@ -97,19 +97,19 @@ def end_together(comm: Any, message: str, code: int) -> int:
 
     When all ranks fail alike they end in peace; when one fails alone it ends the others, which would wait.
     """
-    if comm is None:
+    if comm is None or comm.rank == 0:
         print(message, file=sys.stderr, flush=True)
+    if comm is None:
         return code
     everyone = comm.Ibarrier()
     # The lowest rank that failed is the first to lose patience, so that only one message is printed.
     deadline = time.monotonic() + _PATIENCE * (1.0 + 0.25 * min(comm.rank, 8))
     while time.monotonic() < deadline:
         if everyone.Test():
-            if comm.rank == 0:
-                print(message, file=sys.stderr, flush=True)
             return code
         time.sleep(0.02)
-    print(f"rank {comm.rank} of {comm.size}: {message}", file=sys.stderr, flush=True)
+    if comm.rank > 0:
+        print(f"rank {comm.rank} of {comm.size}: {message}", file=sys.stderr, flush=True)
     comm.Abort(code)
     return code
 

@@ -1,0 +1,120 @@
+"""Fields for ParaView: ``fields.bp`` on the broken mesh, where gaps are visible, and ``interface.bp`` on the interface facets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from dolfinx import fem, la
+
+from ssbmech import compat
+from ssbmech.domain.broken import broken_space
+from ssbmech.model import Model
+from ssbmech.output.cells import CellProbe, CellState
+from ssbmech.output.interface_state import QUANTITIES, InterfaceState
+
+Floats = npt.NDArray[np.float64]
+
+STRESS_MEASURES = ("von_mises_stress", "hydrostatic_stress", "maximum_principal_stress")
+
+
+class FieldsFile:
+    """Writes the volume fields; all on one broken P1 space, with a jump wherever bodies meet.
+
+    A field that a body does not carry is NaN there. Stresses are volume-weighted nodal means within each body.
+    """
+
+    def __init__(self, model: Model, probe: CellProbe, path: Path) -> None:
+        self.model, self.probe = model, probe
+        mesh, bodies = model.setting.mesh, model.bodies
+        everywhere = np.ones(len(bodies.bodies), dtype=bool)
+        scalar = broken_space(mesh, ("Lagrange", 1), bodies.cell_body, everywhere)
+        vector = broken_space(mesh, ("Lagrange", 1, (model.tagged.dim,)), bodies.cell_body, everywhere)
+        self._table = scalar.space.dofmap.list
+        self._space = scalar.space
+        names = [n for n in ("potential", "stoichiometry", "chemical_potential") if n in model.setting]
+        self.functions = {n: fem.Function(scalar.space, name=n) for n in (*names, "body", "phase")}
+        if "displacement" in model.setting:
+            self.functions["displacement"] = fem.Function(vector.space, name="displacement")
+            for name in STRESS_MEASURES:
+                self.functions[name] = fem.Function(scalar.space, name=name)
+        phase_of_body = np.array([bodies.phases.index(body.phase) for body in bodies.bodies], dtype=float)
+        self.functions["body"].x.array[:] = scalar.body_of_dof
+        self.functions["phase"].x.array[:] = phase_of_body[scalar.body_of_dof]
+        self._writer = compat.vtx_writer(mesh.comm, path, list(self.functions.values()))
+
+    def _copy(self, name: str) -> None:
+        """Copy a field from its own space, cell by cell at the vertices."""
+        model = self.model
+        unknown = model.setting[name]
+        own, target = unknown.broken.space.dofmap.list, self.functions[name]
+        carried = unknown.broken.body_of_dof[own[:, 0]] >= 0
+        corners = own[carried][:, : model.tagged.dim + 1]
+        values = unknown.value.x.array.copy()
+        if name == "potential":
+            # Electronic conductors hold their potential against the collector.
+            electronic = [n for n, p in model.case.phases.items() if p.conduction and p.conduction.carrier == "electronic"]
+            mask = np.append(model.bodies.of_phases(electronic), False)[unknown.broken.body_of_dof]
+            values[mask] += model.setting["collector_potential"].value.x.array[0]
+        bs = unknown.broken.block_size
+        block = target.x.array.reshape(-1, bs)
+        block[:] = np.nan
+        block[self._table[carried]] = values.reshape(-1, bs)[corners]
+
+    def _smooth(self, name: str, values: Floats) -> None:
+        imap = self._space.dofmap.index_map
+        total, weight = la.vector(imap, 1), la.vector(imap, 1)
+        dofs = self._table[: values.size].reshape(-1)
+        volume = np.repeat(self.probe.volume, self._table.shape[1])
+        size = total.array.size
+        total.array[:] = np.bincount(dofs, weights=volume * np.repeat(values, self._table.shape[1]), minlength=size)
+        weight.array[:] = np.bincount(dofs, weights=volume, minlength=size)
+        for v in (total, weight):
+            v.scatter_reverse(la.InsertMode.add)
+        function = self.functions[name]
+        function.x.array[:] = total.array / np.where(weight.array > 0, weight.array, 1.0)
+        function.x.scatter_forward()
+
+    def write(self, time: float, cells: CellState) -> None:
+        """Write one state; collective."""
+        for name in ("displacement", "potential", "stoichiometry", "chemical_potential"):
+            if name in self.functions:
+                self._copy(name)
+        if "displacement" in self.functions:
+            measures = (cells.von_mises(), cells.hydrostatic(), cells.maximum_principal())
+            for name, values in zip(STRESS_MEASURES, measures, strict=True):
+                self._smooth(name, values)
+        self._writer.write(time)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class InterfaceFile:
+    """Writes the interface quantities as facet means on the interface mesh."""
+
+    def __init__(self, model: Model, path: Path) -> None:
+        self._mesh: Any = model.setting.interface_mesh
+        self._writer: Any = None
+        if self._mesh is None:
+            return
+        self._space = fem.functionspace(self._mesh.mesh, ("DG", 1))
+        self.functions = {name: fem.Function(self._space, name=name) for name in QUANTITIES}
+        self._writer = compat.vtx_writer(model.setting.mesh.comm, path, list(self.functions.values()))
+
+    def write(self, time: float, state: InterfaceState) -> None:
+        """Write one state; collective."""
+        if self._writer is None:
+            return
+        cells = self._space.dofmap.list[: self._mesh.row_of_cell.size]
+        for name, function in self.functions.items():
+            mean = state.facet_mean(name)[self._mesh.row_of_cell]
+            function.x.array[cells] = mean[:, None]
+            function.x.scatter_forward()
+        self._writer.write(time)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()

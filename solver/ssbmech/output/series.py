@@ -1,0 +1,183 @@
+"""``series.csv`` and ``particles.csv``: one row a step, and one row per particle and step. Written on rank 0 as the run goes."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ssbmech.evolution import MAH_PER_CM2, Evolution
+from ssbmech.model import Model
+from ssbmech.output.cells import CellProbe, CellState
+from ssbmech.output.interface_state import InterfaceState
+from ssbmech.solve.stepping import Accepted
+
+ENERGIES = (
+    "elastic_energy", "interface_energy", "fracture_dissipation", "viscous_dissipation", "external_work", "chemical_work",
+    "electrical_work", "ohmic_dissipation", "kinetic_dissipation", "diffusion_dissipation", "chemical_energy",
+)  # fmt: skip
+
+SERIES: dict[str, str] = {
+    "step": "-", "programme_step": "-", "time": "s", "time_step": "s", "voltage": "V", "potential": "V",
+    "current_density": "A/m^2", "areal_capacity": "mAh/cm^2", "specific_capacity": "mAh/g", "charge_passed": "C",
+    "mean_stoichiometry": "-", "minimum_stoichiometry": "-", "maximum_stoichiometry": "-", "pressure": "MPa",
+    "pressure_change": "MPa", "platen_displacement": "um", "rest_thickness_change": "um", "interface_area": "um^2",
+    "damaged_fraction": "-", "delaminated_fraction": "-", "open_fraction": "-", "closed_debonded_fraction": "-",
+    "active_fraction": "-", "crack_volume": "um^3", "mean_volumetric_strain": "-", "maximum_principal_stress": "MPa",
+    **dict.fromkeys(ENERGIES, "pJ"),
+    "energy_balance_error": "-", "mechanical_balance_error": "-", "lithium_balance_error": "-",
+    "charge_balance_error": "-", "newton_iterations": "-", "krylov_iterations": "-",
+}  # fmt: skip
+
+PARTICLES: dict[str, str] = {
+    "step": "-", "time": "s", "body": "", "phase": "", "volume": "um^3", "mean_stoichiometry": "-",
+    "volumetric_strain": "-", "equivalent_strain": "-", "maximum_principal_stress": "MPa", "hydrostatic_stress": "MPa",
+    "interface_area": "um^2", "delaminated_fraction": "-", "active_fraction": "-",
+}  # fmt: skip
+
+
+class Table:
+    """A CSV file on rank 0, flushed after every row so that a killed run keeps what it has."""
+
+    def __init__(self, path: Path | None, columns: dict[str, str]) -> None:
+        self.columns = columns
+        self._file = path.open("w", newline="", encoding="utf-8") if path is not None else None
+        self._writer = csv.writer(self._file) if self._file is not None else None
+        self._write([f"{name} [{unit}]" if unit else name for name, unit in columns.items()])
+
+    def _write(self, row: Sequence[Any]) -> None:
+        if self._writer is not None and self._file is not None:
+            self._writer.writerow(row)
+            self._file.flush()
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Append a row; every column must be there."""
+        self._write([f"{row[name]:.12g}" if isinstance(row[name], float) else row[name] for name in self.columns])
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+class Measurements:
+    """Computes the rows of both tables for the current step of an evolution."""
+
+    def __init__(self, evolution: Evolution, probe: CellProbe) -> None:
+        self.evolution, self.probe = evolution, probe
+        self.model: Model = evolution.model
+        bodies = self.model.bodies.bodies
+        self.particles = [b for b in bodies if b.phase in self.model.active_phases] or list(bodies)
+        self._facets = evolution.probe.active_facets()
+        self._first_pressure = 0.0
+        """Stack pressure when current first flows: changes are counted from there."""
+
+    def series_row(self, accepted: Accepted | None, cells: CellState) -> dict[str, Any]:
+        """One row of ``series.csv``; None for the initial equilibrium."""
+        evolution, model = self.evolution, self.model
+        volts = {"voltage": 0.0, "potential": 0.0, **evolution.monitored()}
+        charge = evolution.charge_at_end()
+        mass = model.active_mass
+        pressure = evolution.stack_pressure()
+        if charge == 0.0:
+            self._first_pressure = pressure
+        areal = charge / model.area
+        return {
+            "step": accepted.number if accepted else 0,
+            "programme_step": accepted.segment.number if accepted else 0,
+            "time": accepted.time if accepted else 0.0,
+            "time_step": accepted.time_step if accepted else 0.0,
+            "voltage": volts["voltage"],
+            "potential": volts["potential"],
+            "current_density": model.collector.current / model.area,
+            "areal_capacity": areal / MAH_PER_CM2,
+            "specific_capacity": charge / 3.6e12 / mass if mass > 0 else 0.0,
+            "charge_passed": charge * 1e-12,
+            **self._stoichiometry(cells),
+            "pressure": pressure,
+            "pressure_change": pressure - self._first_pressure,
+            "platen_displacement": self._platen(),
+            "rest_thickness_change": model.platen.rest_thickness_change if model.platen else 0.0,
+            **self._interfaces(evolution.interface_state()),
+            **self._bodies(cells),
+            **self._balances(),
+            "newton_iterations": accepted.newton if accepted else evolution.system.timings.newton,
+            "krylov_iterations": accepted.krylov if accepted else evolution.system.timings.krylov,
+        }
+
+    def _platen(self) -> float:
+        """Outward displacement of the platen [µm]."""
+        if self.model.platen is None:
+            return 0.0
+        return self.model.platen.side * float(self.model.setting["platen_displacement"].value.x.array[0])
+
+    def _stoichiometry(self, cells: CellState) -> dict[str, float]:
+        numbers = [b.number for b in self.particles]
+        means, volume = self.probe.body_means(cells.stoichiometry)[numbers], self.model.body_volume[numbers]
+        return {
+            "mean_stoichiometry": float((means * volume).sum() / volume.sum()),
+            "minimum_stoichiometry": float(means.min()),
+            "maximum_stoichiometry": float(means.max()),
+        }
+
+    def _interfaces(self, state: InterfaceState) -> dict[str, float]:
+        s = self.evolution.probe.statistics(state, self._facets)
+        return {
+            "interface_area": s.area, "damaged_fraction": s.damaged, "delaminated_fraction": s.delaminated,
+            "open_fraction": s.open, "closed_debonded_fraction": s.closed_debonded, "active_fraction": s.active,
+            "crack_volume": s.crack_volume,
+        }  # fmt: skip
+
+    def _bodies(self, cells: CellState) -> dict[str, float]:
+        numbers = [b.number for b in self.particles]
+        strain, volume = self.probe.body_means(cells.volumetric_strain())[numbers], self.model.body_volume[numbers]
+        principal = self.probe.body_maxima(cells.maximum_principal())[numbers]
+        return {
+            "mean_volumetric_strain": float((strain * volume).sum() / volume.sum()),
+            "maximum_principal_stress": float(principal.max()),
+        }
+
+    def _balances(self) -> dict[str, float]:
+        balance = self.evolution.balance()
+        return {
+            **{name: balance.energy[name] for name in ENERGIES},
+            "energy_balance_error": balance.energy_error,
+            "mechanical_balance_error": balance.mechanical_error,
+            "lithium_balance_error": balance.lithium_error,
+            "charge_balance_error": balance.charge_error,
+        }
+
+    def particle_rows(self, accepted: Accepted | None, cells: CellState) -> list[dict[str, Any]]:
+        """Rows of ``particles.csv``, one per particle."""
+        p, bodies = self.probe, self.model.bodies.bodies
+        columns = {
+            "mean_stoichiometry": p.body_means(cells.stoichiometry),
+            "volumetric_strain": p.body_means(cells.volumetric_strain()),
+            "equivalent_strain": p.body_means(cells.equivalent_strain()),
+            "maximum_principal_stress": p.body_maxima(cells.maximum_principal()),
+            "hydrostatic_stress": p.body_means(cells.hydrostatic()),
+            **self._particle_interfaces(len(bodies)),
+        }
+        common = {"step": accepted.number if accepted else 0, "time": accepted.time if accepted else 0.0}
+        return [
+            {
+                **common, "body": b.name, "phase": b.phase, "volume": float(self.model.body_volume[b.number]),
+                **{name: float(values[b.number]) for name, values in columns.items()},
+            }
+            for b in self.particles
+        ]  # fmt: skip
+
+    def _particle_interfaces(self, bodies: int) -> dict[str, npt.NDArray[np.float64]]:
+        state, facets = self.evolution.interface_state(), self.model.facets
+        mask = self._facets
+        weights = [state.area, state.area * state["broken_fraction"], state.area * state["transmissivity"]]
+        sums = np.zeros((3, bodies))
+        for k, weight in enumerate(weights):
+            per_facet = weight[mask].sum(axis=1)
+            sums[k] = np.bincount(facets.plus_body[mask], weights=per_facet, minlength=bodies)
+        total = self.model.setting.mesh.comm.allreduce(sums)
+        area = np.where(total[0] > 0, total[0], 1.0)
+        return {"interface_area": total[0], "delaminated_fraction": total[1] / area, "active_fraction": total[2] / area}

@@ -1,0 +1,234 @@
+"""A run, from the case to the results: case -> mesh -> model (spaces, forms, system) -> time steps -> output."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+from mpi4py import MPI
+
+from ssbmech.case import Case
+from ssbmech.domain.mesh import TaggedMesh, read_mesh
+from ssbmech.domain.reach import reached_bodies
+from ssbmech.evolution import Evolution
+from ssbmech.model import Model, build_model
+from ssbmech.output.cells import CellProbe
+from ssbmech.output.fields_file import FieldsFile, InterfaceFile
+from ssbmech.output.log import Log
+from ssbmech.output.series import PARTICLES, SERIES, Measurements, Table
+from ssbmech.output.summary import Progression, write_summary
+from ssbmech.solve.stepping import Accepted, StepFailed, TimeStepper
+
+RUN_FILES = (
+    "series.csv", "particles.csv", "summary.json", "log.txt", "case.yaml", "mesh.msh", "mesh.json", "fields.bp",
+    "interface.bp", "report",
+)  # fmt: skip
+
+
+def run_case(case: Case, out: Path, overwrite: bool = False) -> int:
+    """Run ``case`` into the folder ``out``; collective over ``MPI.COMM_WORLD``.
+
+    Returns 0. Bad meshes raise ``RegionError``, ``BoundaryError``, ``MeshReadError`` or ``MeshError``; a step that cannot be
+    solved raises ``StepFailed`` after everything computed so far has been written.
+    """
+    comm, begin = MPI.COMM_WORLD, time.perf_counter()
+    if comm.rank == 0:
+        prepare_folder(out, overwrite)
+    comm.barrier()
+    log = Log(comm, out / "log.txt")
+    try:
+        log.say(case.title)
+        tagged = get_mesh(case, out, comm, log)
+        model = build_model(case, tagged)
+        if comm.rank == 0:
+            (out / "case.yaml").write_text(case.dump(), encoding="utf-8")
+        unreached = _say_what_is_solved(model, log)
+        log.say("compiling forms (seconds to a minute the first time, cached afterwards) ...")
+        recorder = Recorder(Evolution(model), out, log, begin, unreached)
+        recorder.run()
+    finally:
+        log.close()
+    return 0
+
+
+def prepare_folder(out: Path, overwrite: bool) -> None:
+    """Make the folder; with ``overwrite``, remove what an earlier run left in it and nothing else."""
+    out.mkdir(parents=True, exist_ok=True)
+    if overwrite:
+        for name in RUN_FILES:
+            path = out / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def get_mesh(case: Case, out: Path, comm: MPI.Comm, log: Log) -> TaggedMesh:
+    """Generate the mesh of the case or read it, and distribute it over the ranks."""
+    if case.mesh.file is not None:
+        log.say(f"reading {case.mesh.file}")
+        return read_mesh(comm, case.mesh.file, case.mesh.length_unit)
+    assert case.mesh.microstructure is not None
+    path = out / "mesh.msh"
+    log.say("generating the microstructure ...")
+    failure: Exception | None = None
+    if comm.rank == 0:
+        # ssbmech_mesh is needed only here, and only on the rank that meshes.
+        import json
+
+        from ssbmech_mesh import MeshError, generate
+
+        try:
+            report = generate(case.mesh.microstructure.as_dict(), path)
+            (out / "mesh.json").write_text(json.dumps(report.as_dict(), indent=2) + "\n", encoding="utf-8")
+        except MeshError as error:
+            failure = error
+    failure = comm.bcast(failure)
+    if failure is not None:
+        raise failure
+    return read_mesh(comm, path)
+
+
+def _say_what_is_solved(model: Model, log: Log) -> list[str]:
+    """Sizes, solver and the path of the electrons; returns the active bodies that electrons do not reach."""
+    system = model.system
+    log.say(
+        f"{system.numbering.global_size:,} unknowns on {model.setting.mesh.comm.size} rank(s): {', '.join(model.setting.unknowns)}; "
+        f"{len(model.bodies.bodies)} bodies; linear solver: {system.linear.kind}"
+    )
+    unreached = unreached_active_bodies(model)
+    electrons = model.case.electrons
+    if electrons is not None and model.lithium:
+        how = {
+            "wired": "electrons: wired, a volumetric conductance joins all active material to the collector (unresolved carbon)",
+            "resolved": "electrons: resolved, through conductors in contact",
+        }
+        log.say(how[electrons.path])
+    if unreached:
+        log.say(f"active material without an electronic path to the collector: {', '.join(unreached)}")
+    return unreached
+
+
+def unreached_active_bodies(model: Model) -> list[str]:
+    """Names of active bodies that have no way for electrons to the collector, or no interface to exchange lithium."""
+    if not model.lithium:
+        return []
+    comm, bodies, facets = model.setting.mesh.comm, model.bodies.bodies, model.facets
+    electrons = model.case.electrons
+    names = []
+    numbers = model.setting.pair_number
+    if electrons is not None and electrons.path == "resolved":
+        electronic = {n for n, p in model.case.phases.items() if p.conduction and p.conduction.carrier == "electronic"}
+        conducting = [numbers[p] for p in model.conductance if p[0] in electronic and p[1] in electronic]
+        mask = np.isin(facets.pair, conducting)
+        contacts = np.stack([facets.plus_body[mask], facets.minus_body[mask]], axis=1).astype(np.int64)
+        seeds = np.array([b.number for b in bodies if b.phase in electronic], dtype=np.int32)
+        touching = _bodies_on_face(model, model.case.stack.collector)
+        reached = reached_bodies(comm, len(bodies), contacts, np.intersect1d(seeds, touching).astype(np.int32))
+        names += [b.name for b in bodies if b.phase in model.lithium and not reached[b.number]]
+    exchanging = [numbers[pair] for pair in model.transfer]
+    here = np.unique(facets.plus_body[np.isin(facets.pair, exchanging)])
+    exchange = np.unique(np.concatenate(comm.allgather(here)))
+    names += [b.name for b in bodies if b.phase in model.lithium and b.number not in exchange and b.name not in names]
+    return names
+
+
+def _bodies_on_face(model: Model, face: str) -> np.ndarray:
+    facets = model.tagged.faces.get(face, np.zeros(0, dtype=np.int32))
+    dim = model.tagged.dim
+    to_cells = model.setting.mesh.topology.connectivity(dim - 1, dim)
+    cells = to_cells.array[to_cells.offsets[facets]]
+    return np.unique(model.bodies.cell_body[cells])
+
+
+class Recorder:
+    """Runs an evolution through its programme and writes what comes of it."""
+
+    def __init__(self, evolution: Evolution, out: Path, log: Log, begin: float, unreached: list[str]) -> None:
+        self.evolution, self.out, self.log, self.begin, self.unreached = evolution, out, log, begin, unreached
+        model = evolution.model
+        first = model.setting.mesh.comm.rank == 0
+        self.cells = CellProbe(model)
+        self.measurements = Measurements(evolution, self.cells)
+        self.series = Table(out / "series.csv" if first else None, SERIES)
+        self.particles = Table(out / "particles.csv" if first else None, PARTICLES)
+        self.fields = FieldsFile(model, self.cells, out / "fields.bp")
+        self.interface = InterfaceFile(model, out / "interface.bp")
+        self.progression = Progression()
+        self.output_time = 0.0
+        self._segments = evolution.segments()
+
+    def run(self) -> None:
+        """All steps of the programme; writes the summary whatever happens."""
+        evolution = self.evolution
+        stepper = TimeStepper(evolution, evolution.control(), self.log.note)
+        try:
+            self.log.say("initial equilibrium ...")
+            evolution.equilibrate(before_commit=lambda: self._record(None, force_fields=True))
+            self.log.start_progress()
+            for accepted in stepper.run(self._segments):
+                last = accepted.ended is not None and accepted.segment.number == len(self._segments) - 1
+                self._record(accepted, force_fields=last)
+                self.progression.steps, self.progression.rejected = stepper.steps, stepper.rejected
+                self.progression.end_reason = accepted.ended or ""
+            self.progression.finished = True
+        except StepFailed as error:
+            self.progression.end_reason = str(error)
+            self.progression.rejected = stepper.rejected
+            raise
+        finally:
+            self._close()
+
+    def _record(self, accepted: Accepted | None, force_fields: bool) -> None:
+        begin = time.perf_counter()
+        cells = self.cells.evaluate()
+        row = self.measurements.series_row(accepted, cells)
+        self.series.add(row)
+        for particle in self.measurements.particle_rows(accepted, cells):
+            self.particles.add(particle)
+        self.progression.add(row)
+        every = self.evolution.model.case.output.fields_every
+        if force_fields or (accepted is not None and every > 0 and accepted.number % every == 0):
+            when = accepted.time if accepted else 0.0
+            self.fields.write(when, cells)
+            self.interface.write(when, self.evolution.interface_state())
+        self.output_time += time.perf_counter() - begin
+        if accepted is not None:
+            share = (accepted.segment.number + accepted.share) / len(self._segments)
+            self.log.progress(share, _line(accepted, row))
+
+    def _close(self) -> None:
+        self.series.close()
+        self.particles.close()
+        self.fields.close()
+        self.interface.close()
+        wall = time.perf_counter() - self.begin
+        summary = write_summary(
+            self.out / "summary.json", self.evolution, self.progression, wall, self.output_time, self.unreached
+        )
+        if self.progression.finished:
+            self._say_headline(summary)
+
+    def _say_headline(self, summary: dict) -> None:  # type: ignore[type-arg]
+        figures, balance = summary["headline"], summary["balance"]
+        self.log.say(
+            f"done in {summary['wall_time_s']:.0f} s: {figures['capacity_mAh_g']:.1f} mAh/g, "
+            f"{figures['end_potential_V']:.3f} V vs Li, stack pressure {figures['pressure_MPa']:.3f} MPa "
+            f"({figures['pressure_change_MPa']:+.3f}), delaminated {100 * figures['delaminated_fraction']:.1f} %, "
+            f"active contact {100 * figures['active_fraction']:.1f} %"
+        )
+        self.log.say(
+            f"balances (relative): lithium {balance['lithium']:.1e}, charge {balance['charge']:.1e}, "
+            f"energy {balance['energy']:.1e}, mechanical energy {balance['mechanical_energy']:.1e}"
+        )
+        self.log.say(f"results in {self.out}")
+
+
+def _line(accepted: Accepted, row: dict[str, object]) -> str:
+    return (
+        f"{accepted.segment.kind}: t = {accepted.time:.4g} s, {row['potential']:.4f} V vs Li, "
+        f"P = {row['pressure']:.3f} MPa, delaminated {100 * float(row['delaminated_fraction']):.1f} %, "  # type: ignore[arg-type]
+        f"{accepted.newton} Newton, step {accepted.time_step:.3g} s"
+    )
