@@ -30,6 +30,8 @@ test-slow: ## the tests that take minutes
 	$(MAKE) test TIER=slow
 
 lint: setup ## ruff
+	@$(EXEC) sh -c 'command -v ruff' >/dev/null || \
+		{ echo "pip could not install ruff when the environment was built: delete that (make doctor) and try again"; exit 1; }
 	$(EXEC) ruff check .
 
 types: setup ## mypy --strict
