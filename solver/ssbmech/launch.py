@@ -50,6 +50,7 @@ def relaunch(ranks: int, arguments: Sequence[str]) -> int:
         return RUN_FAILED
     environment = dict(os.environ)
     environment.setdefault("OMP_NUM_THREADS", "1")
+    environment["SSBMECH_TERMINAL"] = str(int(sys.stdout.isatty()))
     environment.setdefault("OMPI_MCA_rmaps_base_oversubscribe", "1")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         environment.setdefault("OMPI_ALLOW_RUN_AS_ROOT", "1")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -291,3 +292,11 @@ def test_keys_that_yaml_reads_as_numbers_are_names(data: Data, tmp_path: Path) -
     file = tmp_path / "case.yaml"
     file.write_text(yaml.safe_dump({**data, "expected": {1: {"value": 1.0, "tolerance": 0.1}}}))
     assert list(load_case(file).expected) == ["1"]
+
+
+def test_errors_travel_between_ranks() -> None:
+    error = CaseError([Problem("a.b", "is missing", allowed="text"), Problem("c", "is wrong", None)])
+    again = pickle.loads(pickle.dumps(error))
+    assert again.problems == error.problems
+    assert str(again) == str(error)
+    assert "given" not in str(again.problems[0])

@@ -14,6 +14,9 @@ class _Missing:
     def __repr__(self) -> str:
         return "nothing"
 
+    def __reduce__(self) -> str:
+        return "MISSING"  # the same object on every rank
+
 
 MISSING = _Missing()
 
@@ -52,6 +55,9 @@ class CaseError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
+
+    def __reduce__(self) -> tuple[type[CaseError], tuple[tuple[Problem, ...]]]:
+        return CaseError, (self.problems,)  # errors travel between ranks
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
