@@ -10,9 +10,9 @@ has a place. Its traction is below a thousandth of a MPa for any gap that occurs
 
 The damage d follows the bilinear law in the effective opening λ = (⟨δ_n⟩² + |δ_s|²)^½: it starts at δ_0 = T_0/K and the
 bond is gone at δ_f = 2 G_c/T_0, so that a fully opened interface has dissipated G_c. Under mixed mode, with the mode
-mixity B = |δ_s|²/λ², δ_0² = δ_0I² + (δ_0II² − δ_0I²) B^η and G_c = G_Ic + (G_IIc − G_Ic) B^η
-(M. L. Benzeggagh and M. Kenane, Compos. Sci. Technol. 56 (1996) 439; A. Turon, P. P. Camanho, J. Costa, C. G. Dávila, Mech.
-Mater. 38 (2006) 1072).
+mixity B = |δ_s|²/λ², the bond starts to soften when (⟨t_n⟩/T_0)² + (|t_s|/S_0)² = 1, that is at δ_0⁻² = (1 − B) δ_0I⁻² + B δ_0II⁻²
+(P. P. Camanho and C. G. Dávila, NASA/TM-2002-211737), and G_c = G_Ic + (G_IIc − G_Ic) B^η, δ_f = 2 G_c/(K δ_0)
+(M. L. Benzeggagh and M. Kenane, Compos. Sci. Technol. 56 (1996) 439).
 
 The broken-bond fraction r = (λ − δ_0)/(δ_f − δ_0) in [0, 1] is the share of G_c that has been spent, and
 d = r δ_f/(r δ_f + (1 − r) δ_0). Damage never heals. With a viscosity τ the fraction follows its equilibrium value with a
@@ -86,7 +86,7 @@ class CohesiveLaw:
             return one, 2 * self.toughness / self.strength, self.toughness
         two = self.shear_strength / self.stiffness
         weight = mixity**self.mode_mixity_exponent
-        onset = ufl.sqrt(one**2 + (two**2 - one**2) * weight)
+        onset = 1 / ufl.sqrt((1 - mixity) / one**2 + mixity / two**2)
         toughness = self.toughness + (self.shear_toughness - self.toughness) * weight
         return onset, 2 * toughness / (self.stiffness * onset), toughness
 
