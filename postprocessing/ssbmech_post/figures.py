@@ -32,6 +32,7 @@ _MECHANICAL = (
     ("elastic_energy", "elastic energy", style.BLUE, "-"),
     ("interface_energy", "interface energy", style.SKY, "-"),
     ("fracture_dissipation", "fracture dissipation", style.RED, "-"),
+    ("viscous_dissipation", "viscous dissipation", style.PURPLE, "-"),
     ("external_work", "work of the stack load", style.ORANGE, "--"),
     ("chemical_work", "work of chemical strain", style.GREEN, "--"),
 )
@@ -114,7 +115,7 @@ def pressure(series: Series) -> Figure:
         upper.axhline(0.0, color=style.GREY, linewidth=0.8)
         upper.plot(x, series["pressure_change"], color=style.BLUE)
         unit = series.units["pressure_change"]
-        _finish(upper, "" if below else x_label, style.label("Stack pressure change ΔP", unit), legend=False)
+        _finish(upper, "" if below else x_label, style.label("Change of pressure ΔP", unit), legend=False)
         _at_least(upper, 1e-3)
         for axes in rest:
             axes.plot(x, series["platen_displacement"], color=style.GREEN)
@@ -144,7 +145,7 @@ def interfaces(series: Series) -> Figure:
         _finish(axes, abscissa(series)[1], "Fraction of CAM|SE area (%)")
         figure.legends.clear()
         axes.legend(
-            loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3, columnspacing=1.2, handlelength=1.8
+            loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3, columnspacing=1.0, handlelength=1.5
         )
     return figure
 
@@ -255,7 +256,8 @@ def energies(series: Series) -> Figure:
         if errors:
             axes = all_axes[-1]
             for name, text, colour in errors:
-                axes.semilogy(x, np.maximum(np.abs(series[name]), 1e-17), color=colour, label=text)
+                size = np.abs(series[name])
+                axes.semilogy(x, np.where(size > 0.0, size, np.nan), color=colour, label=text)
             _finish(axes, "", "Relative error of balance")
         for axes in all_axes:
             if axes.get_legend() is not None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from ssbmech_post.errors import RunFolderError
@@ -190,12 +191,13 @@ def read_summary(run: Path) -> dict[str, Any]:
 def read_stack_axis(run: Path, dimension: int) -> int:
     """Index of the stack axis (0, 1, 2) from `case.yaml`; the last one of the mesh where that is silent."""
     path = run / "case.yaml"
-    if path.is_file():
-        match = re.search(
-            r"^stack:\s*\n(?:[ \t]+.*\n)*?[ \t]+axis:\s*[\"']?([xyz])\b",
-            path.read_text(encoding="utf-8"),
-            re.M,
-        )
-        if match and "xyz".index(match[1]) < dimension:
-            return "xyz".index(match[1])
-    return dimension - 1
+    if not path.is_file():
+        return dimension - 1
+    try:
+        case = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise RunFolderError(path, f"is not YAML: {error}") from None
+    stack = case.get("stack") if isinstance(case, dict) else None
+    axis = str(stack.get("axis", "")) if isinstance(stack, dict) else ""
+    known = "xyz"[:dimension]
+    return known.index(axis) if axis in known and axis else dimension - 1

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -99,9 +99,10 @@ def _draw(
     box = first.points[:, [first.horizontal, first.vertical]]
     aspect = float(np.ptp(box[:, 1]) / np.ptp(box[:, 0]))
     width = 5.0 if len(all_sections) == 1 else 3.4
-    height = float(np.clip(width * aspect, 2.2, 9.0)) + 1.0
+    across = width * len(all_sections) + 1.2
+    height = float(np.clip((across - 1.7) / len(all_sections) * aspect, 2.2, 9.0)) + 1.0
     with style.publication():
-        figure = style.new_figure(width * len(all_sections) + 1.2, height)
+        figure = style.new_figure(across, height)
         row = figure.subplots(1, len(all_sections), sharey=True, squeeze=False).ravel()
         for i, (axes, section, (text, factor)) in enumerate(zip(row, all_sections, titles, strict=True)):
             _draw_section(axes, section, name, norm, colours, factor)
@@ -123,9 +124,20 @@ def _draw_section(
     low, high = rest.min(axis=0), rest.max(axis=0)
     axes.add_patch(Rectangle((low[0], low[1]), *(high - low), fill=False, edgecolor=style.GREY, linewidth=0.7,
                              linestyle=(0, (4, 3)), zorder=3))  # fmt: skip
-    colour = section.point_data[name]
+    colour, thin = section.point_data[name], section.thin()
+    slivers = section.triangles[thin]
+    faces = ScalarMappable(norm, colours).to_rgba(colour[slivers].mean(axis=1))
+    axes.add_collection(
+        PolyCollection(list(shown[slivers]), facecolors=faces, edgecolors=faces, linewidths=0.5)
+    )
     axes.tripcolor(
-        *shown.T, section.triangles, colour, shading="gouraud", cmap=colours, norm=norm, rasterized=True
+        *shown.T,
+        section.triangles[~thin],
+        colour,
+        shading="gouraud",
+        cmap=colours,
+        norm=norm,
+        rasterized=True,
     )
     rims = LineCollection(list(shown[section.outline()]), colors="black", linewidths=0.45, zorder=2)
     axes.add_collection(rims)

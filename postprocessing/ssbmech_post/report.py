@@ -24,8 +24,12 @@ _HEADLINE: dict[str, tuple[str, float, str]] = {
     "pressure_MPa": ("Stack pressure at the end", 1.0, "MPa"),
     "pressure_change_MPa": ("Change of stack pressure", 1.0, "MPa"),
     "delaminated_fraction": ("Delaminated CAM|SE area", 100.0, "%"),
+    "open_fraction": ("Open CAM|SE area", 100.0, "%"),
     "active_fraction": ("Electrochemically active CAM|SE area", 100.0, "%"),
     "mean_volumetric_strain": ("Mean volumetric strain of the particles", 100.0, "%"),
+    "mean_stoichiometry": ("Mean lithium content x", 1.0, ""),
+    "platen_displacement_um": ("Displacement of the platen", 1.0, "µm"),
+    "crack_volume_um3": ("Volume of the open gaps", 1.0, "µm³"),
     "maximum_principal_stress_MPa": ("Largest principal stress", 1.0, "MPa"),
 }
 _COUNTS = ("unknowns", "cells", "bodies", "ranks", "steps", "rejected_steps", "newton_iterations",
@@ -149,7 +153,9 @@ def _headline(series: Series, summary: dict[str, Any]) -> list[str]:
             number = (
                 value * factor if isinstance(value, int | float) and not isinstance(value, bool) else value
             )
-            rows.append(f"| {words} | {_number(number)} {unit} |".replace("  |", " |"))
+            rows.append(
+                f"| {words.replace('|', chr(92) + '|')} | {_number(number)} {unit} |".replace("  |", " |")
+            )
         return rows
     last = ("specific_capacity", "voltage", "pressure_change", "delaminated_fraction", "active_fraction")
     return [

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ssbmech_post.errors import RunFolderError
 from ssbmech_post.vtx import FloatArray, IntArray, VtxStep
@@ -34,11 +35,31 @@ class Section:
     normal: int | None = None
     position: float | None = None
 
+    def thin(self) -> NDArray[np.bool_]:
+        """Which triangles (m,) are so thin that renderers draw their shading in stray colours."""
+        plane = self.points[:, [self.horizontal, self.vertical]]
+        a, b, c = (plane[self.triangles[:, i]] for i in range(3))
+        doubled_area = np.abs((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0])
+        longest = np.max([np.linalg.norm(side, axis=1) for side in (b - a, c - b, a - c)], axis=0)
+        span = float(np.ptp(plane, axis=0).max())
+        return np.asarray(doubled_area < 1.5e-3 * span * longest)
+
     def outline(self) -> IntArray:
-        """Edges (k, 2) that belong to one triangle only: rims of bodies and of the box."""
-        edges = np.sort(self.triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
-        distinct, count = np.unique(edges, axis=0, return_counts=True)
-        return np.asarray(distinct[count == 1])
+        """Edges (k, 2) that belong to one triangle of their body only: rims of bodies and of the box.
+
+        Also right where no two triangles have a node in common (a file of discontinuous fields).
+        """
+        span = float(np.ptp(self.points, axis=0).max())
+        place = np.rint((self.points - self.points.min(axis=0)) / (1e-7 * span)).astype(np.int64)
+        of_point = np.zeros(len(self.points), dtype=np.int64)
+        of_point[self.triangles] = self.body[:, None]
+        _, welded = np.unique(np.column_stack([of_point, place]), axis=0, return_inverse=True)
+        edges = self.triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
+        key = np.sort(welded.ravel()[edges], axis=1)
+        _, first, count = np.unique(key, axis=0, return_index=True, return_counts=True)
+        rim = edges[first[count == 1]]
+        same = np.diff(key[first[count == 1]], axis=1).ravel() == 0  # an edge without length
+        return np.asarray(rim[~same])
 
     def warped(self, factor: float) -> FloatArray:
         """Points in the plane of the picture (n, 2) moved by `factor` times the displacement."""

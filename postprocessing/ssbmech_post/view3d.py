@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from numpy.typing import NDArray
 
+from ssbmech_post import style
 from ssbmech_post.display import drawing_environment
 from ssbmech_post.errors import RunFolderError
 from ssbmech_post.render import FIELDS, INTERFACE, STRESSES, duration
@@ -22,7 +26,7 @@ from ssbmech_post.vtx import FloatArray, IntArray, VtxFile, VtxStep
 if TYPE_CHECKING:
     import pyvista
 
-SIZE = (760, 820)  # pixels of one view
+SIZE = (1200, 1200)  # pixels of one view, before it is fitted into the page
 TIME_LIMIT = 120.0  # seconds
 _FACES = np.array([[1, 2, 3], [0, 3, 2], [0, 1, 3], [0, 2, 1]])
 _DAMAGE = ("damage", "gap")
@@ -60,10 +64,11 @@ def particle_cells(step: VtxStep) -> IntArray:
         phase = np.asarray(np.rint(step.on_cells("phase")), dtype=np.float64)
     if "stoichiometry" in step.point_data:
         held = step.point_data["stoichiometry"][step.cells]
-        active = (np.isfinite(held) & (np.abs(held) > 1e-9)).any(axis=1)
+        lithiated: NDArray[np.bool_] = np.isfinite(held) & (np.abs(held) > 1e-9)
+        active: NDArray[np.bool_] = np.asarray(np.any(lithiated, axis=1), dtype=np.bool_)
         if phase is not None:
             mostly = [p for p in np.unique(phase) if np.mean(active[np.equal(phase, p)]) > 0.5]
-            active = np.isin(phase, mostly)
+            active = np.asarray(np.isin(phase, mostly), dtype=np.bool_)
         if active.any() and not active.all():
             return np.flatnonzero(active)
     body = body_of_cells(step)
@@ -127,35 +132,49 @@ def _interfaces(run: Path) -> tuple[Any, str, str, tuple[float, float]]:
     return mesh, name, "Interface gap (µm)", colour_range(values)
 
 
-def draw(run: Path, png: Path) -> None:
-    """Draw in this process; needs a working OpenGL."""
+def _photograph(mesh: Any, name: str, limits: tuple[float, float], colours: str, box: FloatArray) -> Any:
+    """One view as an image (height, width, 3): `box` holds the lowest and the highest corner."""
     import pyvista
 
-    mesh, name, title, limits, step = _particles(run)
-    views: list[tuple[Any, str, str, tuple[float, float], str]] = [(mesh, name, title, limits, "viridis")]
+    plotter = pyvista.Plotter(off_screen=True, window_size=SIZE)
+    plotter.set_background("white")
+    plotter.add_mesh(
+        mesh,
+        scalars=name,
+        cmap=colours,
+        clim=limits,
+        show_scalar_bar=False,
+        ambient=0.25,
+        diffuse=0.75,
+        specular=0.1,
+    )
+    outline = pyvista.Box(box.T.ravel())
+    plotter.add_mesh(outline, style="wireframe", color="#555555", line_width=2.0)
+    plotter.add_axes(color="black", viewport=(0.0, 0.0, 0.2, 0.2))
+    plotter.view_vector((1.0, -1.55, 0.75), viewup=(0.0, 0.0, 1.0))
+    plotter.camera.zoom(0.98)
+    image = plotter.screenshot(None, return_img=True)
+    plotter.close()
+    return image
+
+
+def draw(run: Path, png: Path) -> None:
+    """Draw in this process; needs a working OpenGL."""
+    *particles, step = _particles(run)
+    views = [(*particles, "viridis")]
     if (run / INTERFACE).exists():
         views.insert(0, (*_interfaces(run), "cividis"))
-    low, high = step.points.min(axis=0), step.points.max(axis=0)
-    box = pyvista.Box(np.column_stack([low, high]).ravel())
-    plotter = pyvista.Plotter(off_screen=True, shape=(1, len(views)), border=False,
-                              window_size=(SIZE[0] * len(views), SIZE[1]))  # fmt: skip
-    for i, (shown, field, text, span, colours) in enumerate(views):
-        plotter.subplot(0, i)
-        plotter.set_background("white")
-        bar = {"title": text, "color": "black", "title_font_size": 22, "label_font_size": 18, "n_labels": 5,
-               "width": 0.64, "height": 0.07, "position_x": 0.18, "position_y": 0.02,
-               "fmt": "%.3g"}  # fmt: skip
-        plotter.add_mesh(shown, scalars=field, cmap=colours, clim=span, scalar_bar_args=bar,
-                         smooth_shading=False, ambient=0.25, diffuse=0.75, specular=0.1)  # fmt: skip
-        plotter.add_mesh(box, style="wireframe", color="#555555", line_width=1.5)
-        plotter.add_axes(color="black", viewport=(0.0, 0.1, 0.16, 0.26))
-        plotter.view_vector((1.0, -1.55, 0.75), viewup=(0.0, 0.0, 1.0))
-        plotter.camera.zoom(1.12)
-        if i == 0:
-            plotter.add_text(f"t = {duration(step.time)}", font_size=11, color="black", position="upper_left")
-    plotter.enable_anti_aliasing("ssaa")
-    plotter.screenshot(str(png))
-    plotter.close()
+    box = np.stack([step.points.min(axis=0), step.points.max(axis=0)])
+    with style.publication():
+        figure = style.new_figure(4.6 * len(views), 5.2)
+        figure.suptitle(f"t = {duration(step.time)}", fontsize=10)
+        row = figure.subplots(1, len(views), squeeze=False).ravel()
+        for axes, (mesh, name, title, limits, colours) in zip(row, views, strict=True):
+            axes.imshow(_photograph(mesh, name, limits, colours, box), interpolation="lanczos")
+            axes.axis("off")
+            mappable = ScalarMappable(Normalize(*limits), colours)
+            figure.colorbar(mappable, ax=axes, orientation="horizontal", shrink=0.7, pad=0.01, label=title)
+        style.save(figure, png)
 
 
 def main(arguments: list[str]) -> int:

@@ -161,7 +161,14 @@ class VtxFile:
         steps = len(self.times)
         if not -steps <= step < steps:
             raise RunFolderError(self.path, f"has no step {step}", f"it has {steps}")
-        step %= steps
+        try:
+            return self._read(step % steps, fields)
+        except (RuntimeError, ValueError, IndexError) as error:  # what adios2 raises on a damaged file
+            raise RunFolderError(
+                self.path, f"step {step} cannot be read: {error}", "was the run cut off?"
+            ) from None
+
+    def _read(self, step: int, fields: tuple[str, ...] | None) -> VtxStep:
         wanted = self.fields if fields is None else tuple(f for f in fields if f in self.fields)
         geometry = self._blocks("geometry", step)
         counts = [len(block) for block in geometry]
@@ -194,32 +201,33 @@ class VtxFile:
         return min(step, self._count(name) - 1)
 
     def _blocks(self, name: str, step: int) -> list[NDArray[Any]]:
-        """The blocks of a variable, one for each rank that wrote, as arrays of two dimensions."""
+        """The blocks of a variable as arrays of two dimensions, without those of ranks that hold no cell."""
         index = self._index(name, step)
         blocks = []
-        for i, info in enumerate(self._file.engine.blocks_info(name, index)):
-            shape = [int(n) for n in str(info["Count"]).split(",")]
-            if 0 in shape:  # a rank without any part of the mesh
-                blocks.append(np.zeros(shape))
-                continue
-            values = self._file.read(name, block_id=i, step_selection=[index, 1])
-            blocks.append(np.asarray(values).reshape(shape))
-        if not blocks:
-            raise RunFolderError(
-                self.path, f"variable {name!r} has no data at step {step}", "was the run cut off?"
-            )
-        return [block if block.ndim > 1 else block[:, None] for block in blocks]
+        for i in self._ranks(step):
+            values = np.asarray(self._file.read(name, block_id=i, step_selection=[index, 1]))
+            blocks.append(values if values.ndim > 1 else values[:, None])
+        return blocks
+
+    def _ranks(self, step: int) -> list[int]:
+        """Numbers of the blocks that hold cells.
+
+        Asked of the connectivity only: adios2 fails to describe an empty block of bytes (vtkGhostType).
+        """
+        index = self._index("connectivity", step)
+        blocks = self._file.engine.blocks_info("connectivity", index)
+        held = [i for i, block in enumerate(blocks) if "0" not in str(block["Count"]).split(",")]
+        if not held:
+            raise RunFolderError(self.path, f"has no cells at step {step}", "was the run cut off?")
+        return held
 
     def _connectivity(self, step: int, counts: list[int]) -> IntArray:
         """Nodes of all cells (cells, nodes of a cell), numbered through all blocks."""
         offset = 0
         parts: list[IntArray] = []
         for block, count in zip(self._blocks("connectivity", step), counts, strict=True):
-            if len(block):
-                parts.append(block[:, 1:].astype(np.int64) + offset)
+            parts.append(block[:, 1:].astype(np.int64) + offset)
             offset += count
-        if not parts:
-            raise RunFolderError(self.path, "holds a mesh without cells")
         cells = np.concatenate(parts)
         if cells.min() < 0 or cells.max() >= offset:
             raise RunFolderError(self.path, "connectivity names nodes that do not exist")
