@@ -13,6 +13,7 @@ from pathlib import Path
 import gmsh
 import numpy as np
 
+from ssbmech_mesh.adjust import flatten_faces, match_volumes
 from ssbmech_mesh.errors import MeshError
 from ssbmech_mesh.session import gmsh_model
 from ssbmech_mesh.simplex import Floats, Ints, SimplexMesh, from_gmsh
@@ -69,11 +70,13 @@ def sphere_in_box(
     box: Sequence[float],
     sizes: Sequence[float],
     names: Sequence[str] = ("sphere", "matrix"),
+    exact_volume: bool = True,
 ) -> SimplexMesh:
     """A sphere of radius a at the middle of the box [0, Lx] x [0, Ly] x [0, Lz].
 
-    sizes: edge length at the interface and far from it (reached one radius away). The nodes of the interface
-    lie on the sphere.
+    sizes: edge length at the interface and far from it (reached one radius away). With exact_volume the
+    nodes of the interface are moved outwards a little, so that the polyhedron has the volume of the sphere;
+    otherwise they lie on it.
     """
     middle = [0.5 * side for side in box]
     if not 0.0 < a < min(middle):
@@ -96,6 +99,10 @@ def sphere_in_box(
         _mesh_volume()
         mesh = from_gmsh(3)
     mesh.orient()
+    flatten_faces(mesh, box)
+    if exact_volume:
+        volume = 4.0 / 3.0 * pi * a**3
+        match_volumes(mesh, box, np.array([middle]), np.array([a]), np.array([volume]))
     mesh.write(out)
     return mesh
 

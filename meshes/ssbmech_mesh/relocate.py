@@ -22,8 +22,8 @@ _STEPS = (0.3, 0.1, 0.03)  # of the mean edge length around the node
 _PASSES = 6
 
 
-def relocate(mesh: SimplexMesh, box: Sequence[float], center: Floats, poor: float = 15.0) -> None:
-    """Raise dihedral angles below `poor` (degrees) where moving a node can; never lowers the smallest.
+def relocate(mesh: SimplexMesh, box: Sequence[float], center: Floats, poor: float = 12.0) -> None:
+    """Bring dihedral angles between `poor` and 180 - `poor` degrees where moving a node can do it.
 
     Bodies 0 to len(center) - 1 are spheres or pieces of them, with given centres (n, 3); their surface nodes
     keep their distance from it.
@@ -33,7 +33,7 @@ def relocate(mesh: SimplexMesh, box: Sequence[float], center: Floats, poor: floa
     order = np.argsort(mesh.cells.ravel(), kind="stable")
     start = np.concatenate([[0], np.cumsum(np.bincount(mesh.cells.ravel(), minlength=len(mesh.nodes)))])
     for _ in range(_PASSES):
-        smallest = np.where(mesh.volumes() > 0.0, dihedral_angles(mesh).min(axis=1), -1.0)
+        smallest = _angles(mesh)
         worst_first = np.argsort(smallest)[: int(np.sum(smallest < poor))]
         moved = False
         for node in dict.fromkeys(mesh.cells[worst_first].ravel().tolist()):
@@ -77,6 +77,12 @@ def _improve(
     return moved
 
 
+def _angles(mesh: SimplexMesh) -> Floats:
+    """How far the dihedral angles of each cell stay from 0 and from 180 degrees; -1 where it is turned over."""
+    angle = dihedral_angles(mesh)
+    return np.where(mesh.volumes() > 0.0, np.minimum(angle, 180.0 - angle).min(axis=1), -1.0)
+
+
 def _allowed(
     places: Floats, here: Floats, fixed: NDArray[np.bool_], ball: tuple[Floats, float] | None
 ) -> Floats:
@@ -92,12 +98,11 @@ def _allowed(
 
 
 def _worst_angle(nodes: Floats, node: int, star: Ints, places: Floats) -> Floats:
-    """Smallest dihedral angle (degrees) around a node at each place; -1 where a cell turns over."""
+    """The worst of `_angles` around a node, for each place it might be at."""
     count = len(places)
     corner = np.repeat(nodes[star][None], count, axis=0)
     corner = np.where((star == node)[None, :, :, None], places[:, None, None, :], corner).reshape(-1, 4, 3)
     trial = SimplexMesh(
         corner.reshape(-1, 3), np.arange(4 * len(corner)).reshape(-1, 4), np.zeros(0, int), []
     )
-    smallest = np.where(trial.volumes() > 0.0, dihedral_angles(trial).min(axis=1), -1.0)
-    return np.asarray(smallest.reshape(count, -1).min(axis=1))
+    return np.asarray(_angles(trial).reshape(count, -1).min(axis=1))

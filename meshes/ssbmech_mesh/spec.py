@@ -54,7 +54,7 @@ class MicrostructureSpec:
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> MicrostructureSpec:
         """Check a plain mapping (numbers in µm) and fill in the defaults."""
-        known = {"generator", "composition", *cls.__dataclass_fields__}
+        known = {"generator", "composition", "source", *cls.__dataclass_fields__}
         _refuse_unknown("microstructure", given, known)
         particles, matrix = _text(given, "particles"), _text(given, "matrix")
         if particles == matrix:

@@ -101,8 +101,10 @@ def _tetrahedra(grid: SizeGrid) -> None:
             gmsh.option.setNumber(f"Mesh.{option}", 0)
         gmsh.option.setNumber("Mesh.RandomSeed", 1)
         gmsh.option.setNumber("Mesh.Algorithm", 6)
-        gmsh.option.setNumber("Mesh.Algorithm3D", 10)
-        gmsh.option.setNumber("Mesh.OptimizeThreshold", 0.35)
+        gmsh.option.setNumber(
+            "Mesh.Algorithm3D", 1
+        )  # Delaunay: on packings rounder tetrahedra than HXT, and sooner
+        gmsh.option.setNumber("Mesh.OptimizeThreshold", 0.45)
         gmsh.model.mesh.generate(3)
 
 
