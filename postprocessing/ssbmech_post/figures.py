@@ -39,6 +39,8 @@ _MECHANICAL = (
 _ELECTRICAL = (
     ("electrical_work", "electrical work", style.BLACK, "-"),
     ("chemical_energy", "chemical energy", style.BLUE, "--"),
+)
+_LOSSES = (
     ("ohmic_dissipation", "ohmic dissipation", style.ORANGE, "-"),
     ("kinetic_dissipation", "kinetic dissipation", style.RED, "-"),
     ("diffusion_dissipation", "diffusion dissipation", style.GREEN, "-"),
@@ -189,7 +191,7 @@ def particle_strain(particles: Particles, series: Series) -> Figure:
         _band(left, x, values, weights, style.BLUE)
         _finish(left, x_label, "Particle volumetric strain (%)")
         end = values[-1]
-        spread = max(float(np.ptp(end)), 1e-3 * max(float(np.abs(end).max()), 1e-3))
+        spread = max(float(np.ptp(end)), 0.05 * float(np.ptp(values)), 1e-6)
         bins = np.linspace(end.mean() - 0.6 * spread, end.mean() + 0.6 * spread, 11 if len(end) < 60 else 21)
         right.hist(
             end, bins=list(bins), orientation="horizontal", color=style.BLUE, alpha=0.75, edgecolor="white"
@@ -198,7 +200,7 @@ def particle_strain(particles: Particles, series: Series) -> Figure:
             float(end @ weights), color=style.BLACK, linewidth=1.0, linestyle="--", label="mean (by volume)"
         )
         right.xaxis.get_major_locator().set_params(integer=True)
-        right.set_title(f"at the end, {len(end)} particles")
+        right.set_title(f"at the end, {len(end)} particle{'s' if len(end) > 1 else ''}")
         right.set_xlabel("Particles")
         right.legend(loc="best")
     return figure
@@ -241,13 +243,13 @@ def _energy_scale(series: Series, names: Sequence[str]) -> tuple[float, str]:
 def energies(series: Series) -> Figure:
     """Mechanical and electrochemical energies and the closure errors of the balances, over capacity."""
     x, x_label = abscissa(series)
-    groups = [g for g in (_MECHANICAL, _ELECTRICAL) if any(series.has(c[0]) for c in g)]
+    groups = [g for g in (_MECHANICAL, _ELECTRICAL, _LOSSES) if any(series.has(c[0]) for c in g)]
     errors = [e for e in _ERRORS if series.has(e[0])]
     if not groups and not errors:
         _need(series, ["elastic_energy"])
     panels = len(groups) + bool(errors)
     with style.publication():
-        figure = style.new_figure(6.4, 2.5 * panels)
+        figure = style.new_figure(6.4, 2.2 * panels)
         all_axes = list(figure.subplots(panels, 1, sharex=True, squeeze=False).ravel())
         for axes, group in zip(all_axes, groups, strict=False):
             factor, unit = _energy_scale(series, [c[0] for c in group])

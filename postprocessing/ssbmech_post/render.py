@@ -66,7 +66,8 @@ def history_figure(run: Path, moments: int = 3) -> Figure:
     """The same section at several moments side by side, with one colour scale and one magnification."""
     with VtxFile(run / FIELDS) as file:
         name = stress_name(file.fields, file.path)
-        chosen = np.unique(np.linspace(0, len(file.times) - 1, moments).round().astype(int))
+        wanted = np.linspace(file.times[0], file.times[-1], moments)
+        chosen = np.unique(np.abs(file.times[:, None] - wanted).argmin(axis=0))
         if len(chosen) < 2:
             raise RunFolderError(file.path, "holds one step only: there is no history to draw")
         steps = [file.read(int(i), ("displacement", name, "body")) for i in chosen]
