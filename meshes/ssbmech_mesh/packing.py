@@ -90,7 +90,7 @@ def sample_diameters(law: Diameters, volume: float, random: np.random.Generator)
         return float(np.sum(np.pi / 6.0 * np.clip(factor * drawn, law.minimum, law.maximum) ** 3)) - volume
 
     low, high = law.minimum / law.maximum, law.maximum / law.minimum
-    if excess(low) > 1e-9 * volume or excess(high) < -1e-9 * volume:
+    if excess(low) > 1e-6 * volume or excess(high) < -1e-6 * volume:
         raise MeshError(
             f"no whole number of spheres between {law.minimum:g} and {law.maximum:g} µm makes up "
             f"{volume:.4g} µm^3; use a larger box or a wider diameter range"

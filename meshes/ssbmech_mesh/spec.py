@@ -161,7 +161,8 @@ def _fraction(given: Mapping[str, Any], particles: str, matrix: str) -> float:
         value = volume_fractions(weights, _mapping(composition, "density"), porosity)[particles]
     if not 0.0 < value < 1.0:
         raise MeshError(f"microstructure.volume_fraction is {value}; it must lie between 0 and 1")
-    return value
+    # Rounded, so that the unit of the densities does not change the last bits, and with them the packing.
+    return round(value, 9)
 
 
 def _diameters(given: Mapping[str, Any]) -> Diameters:
