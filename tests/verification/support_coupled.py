@@ -163,8 +163,13 @@ def orders(errors: Sequence[float], ratios: Sequence[float] | float = 2.0) -> li
 # -- cases ---------------------------------------------------------------------------------------------------------------
 
 
-def model_of(folder: Path, case: Mapping[str, Any], tagged: TaggedMesh) -> Model:
-    """Model of a case given as a mapping (without ``mesh``), on a mesh."""
+def model_of(
+    folder: Path, case: Mapping[str, Any], tagged: TaggedMesh, physics: Sequence[str] | None = None
+) -> Model:
+    """Model of a case given as a mapping (without ``mesh``), on a mesh.
+
+    ``physics`` replaces the physics of the case; electrochemistry without mechanics is left to tests.
+    """
     path = folder / "case.yaml"
     if COMM.rank == 0:
         path.write_text(yaml.safe_dump({"mesh": {"file": "none.msh"}, **case}))
@@ -172,6 +177,9 @@ def model_of(folder: Path, case: Mapping[str, Any], tagged: TaggedMesh) -> Model
     COMM.barrier()
     loaded = load_case(path)
     COMM.barrier()
+    if physics is not None:
+        numerics = loaded.numerics.model_copy(update={"physics": list(physics)})
+        loaded = loaded.model_copy(update={"numerics": numerics})
     return build_model(loaded, tagged)
 
 
