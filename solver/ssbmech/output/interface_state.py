@@ -71,11 +71,12 @@ class InterfaceProbe:
         q = ufl.TestFunction(self._mesh.space)("+")
         maps = self._mesh.entity_maps
         pairs = [pair for pair in model.setting.pair_number if pair in model.cohesion or pair in model.transfer]
-        zero = 0.0 * model.setting.time_step
         self._forms = {}
         for name in QUANTITIES:
-            parts = [(_quantity(model, pair, name), pair) for pair in pairs]
-            form = sum((zero + value) * q * model.setting.dS(pair) for value, pair in parts)
+            parts = [(ufl.as_ufl(_quantity(model, pair, name)), pair) for pair in pairs]
+            # A form of zeros only would have no test function; what it stands for is zero everywhere.
+            parts = [(value, pair) for value, pair in parts if value != 0]
+            form = sum(value * q * model.setting.dS(pair) for value, pair in parts)
             self._forms[name] = compat.form(form, maps) if parts else None
         weight = sum(q * model.setting.dS(pair) for pair in model.setting.pair_number)
         self._weights = self._assemble(compat.form(weight, maps))
