@@ -13,7 +13,7 @@ from ssbmech.output.ledger import Balance, Ledger
 from ssbmech.solve.stepping import Segment, StepControl
 from ssbmech.solve.system import SolveError
 
-MAH_PER_CM2 = 36.0
+MAH_PER_CM2 = 36_000.0
 """Charge density [pC/µm² = C/m²] of 1 mAh/cm²."""
 
 

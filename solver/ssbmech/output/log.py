@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -22,6 +23,9 @@ class Log:
         self._begin = time.perf_counter()
         self._file = path.open("w", encoding="utf-8") if self.first and path is not None else None
         self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        # mpirun gives its processes a terminal of their own; only what started it knows where the output goes.
+        told = os.environ.get("SSBMECH_TERMINAL")
+        self._terminal = told == "1" if told is not None or comm.size > 1 else self._console.is_terminal
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._last_line = 0.0
@@ -40,7 +44,7 @@ class Log:
 
     def start_progress(self) -> None:
         """Show the bar from now on."""
-        if self.first and self._console.is_terminal:
+        if self.first and self._terminal:
             self._bar = Progress(
                 TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"),
                 TimeRemainingColumn(), console=self._console,

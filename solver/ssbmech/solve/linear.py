@@ -69,9 +69,9 @@ class LinearSolver:
         self.kind = kind
         self._user = dict(options or {})
         self._system: CoupledSystem | None = None
-        self._last_iterations = 0
         self._fresh_iterations = 0
-        self._uses = 0
+        self._age = 0
+        self._renew = False
 
     def attach(self, snes: PETSc.SNES, system: CoupledSystem) -> None:
         """Choose options and, for the field split, tell PETSc the fields."""
@@ -85,6 +85,7 @@ class LinearSolver:
         if self.kind == "field_split":
             self._name_fields(ksp.getPC(), system)
         ksp.setFromOptions()
+        ksp.setPreSolve(self._before_solve)
 
     def _name_fields(self, pc: PETSc.PC, system: CoupledSystem) -> None:
         pc.setType("fieldsplit")
@@ -101,22 +102,29 @@ class LinearSolver:
                 index.compose("nearnullspace", rigid_body_modes(unknown.broken, n.comm))
             pc.setFieldSplitIS((split, index))
 
-    def before_solve(self, system: CoupledSystem) -> None:
-        """Renew the preconditioner unless the last one still served well."""
-        ksp = system.snes.getKSP()
-        self._last_iterations = int(ksp.getIterationNumber())
-        if self.kind == "direct":
-            return
-        stale = self._uses == 0 or self._last_iterations > max(1.5 * self._fresh_iterations, self._fresh_iterations + 8)
-        if self._uses == 1:
-            self._fresh_iterations = max(self._last_iterations, 1)
-            stale = False
-        ksp.getPC().setReusePreconditioner(not stale)
-        self._uses = 1 if stale else self._uses + 1
-        if stale:
-            begin = time.perf_counter()
-            ksp.setUp()
-            system.timings.preconditioner += time.perf_counter() - begin
+    def _before_solve(self, ksp: PETSc.KSP, rhs: PETSc.Vec, x: PETSc.Vec) -> None:
+        """Set up the preconditioner, or keep the last one while it still serves well; the time is booked apart.
+
+        The multigrid hierarchy costs several times a solve. It is built anew at the current damage when the iterations have
+        risen by half (and by four at least) over those right after it was built.
+        """
+        assert self._system is not None
+        iterations = int(ksp.getIterationNumber())
+        if self._age == 1:
+            self._fresh_iterations = iterations
+        grown = iterations > max(1.5 * self._fresh_iterations, self._fresh_iterations + 4)
+        renew = self.kind == "direct" or self._age == 0 or (self._age > 1 and grown) or self._renew
+        self._age = 1 if renew else self._age + 1
+        self._renew = False
+        ksp.getPC().setReusePreconditioner(not renew)
+        begin = time.perf_counter()
+        ksp.setUp()
+        ksp.setUpOnBlocks()
+        self._system.timings.preconditioner += time.perf_counter() - begin
+
+    def renew(self) -> None:
+        """Build the preconditioner anew at the next solve, for instance after a failed step."""
+        self._renew = True
 
 
 def rigid_body_modes(broken: BrokenSpace, comm: Any) -> PETSc.NullSpace:

@@ -225,7 +225,6 @@ class CoupledSystem:
         begin = time.perf_counter()
         self.read_state(x)
         self.assemble_jacobian()
-        self.linear.before_solve(self)
         self.timings.assembly += time.perf_counter() - begin
 
     def assemble_jacobian(self) -> None:
@@ -277,6 +276,7 @@ class CoupledSystem:
         spent = time.perf_counter() - begin
         self.timings.solve += spent - (self.timings.assembly - assembly) - (self.timings.preconditioner - setup)
         if self.snes.getConvergedReason() <= 0:
+            self.linear.renew()
             raise SolveError(self._failure())
         return iterations
 
