@@ -144,7 +144,7 @@ def _verdict(error: Exception) -> tuple[int, str]:
 
 # By name, because importing their modules would import DOLFINx or gmsh before there is need.
 _INPUT_ERRORS = {"BoundaryError", "MeshError", "MeshReadError", "RegionError", "RunFolderError"}
-_FAILURES = {"SolveError", "StepFailed"}
+_FAILURES = {"SolveError", "StepFailedError"}
 
 
 def _is_ours(error: Exception) -> bool:

@@ -17,14 +17,18 @@ if not (0, 9) <= VERSION <= (0, 11):
     raise ImportError(f"ssbmech supports DOLFINx 0.9 to 0.11; this is {'.'.join(map(str, VERSION))}")
 
 
-def index_map(comm: MPI.Comm, owned: int, ghosts: npt.NDArray[np.int64], owners: npt.NDArray[np.int32]) -> Any:
+def index_map(
+    comm: MPI.Comm, owned: int, ghosts: npt.NDArray[np.int64], owners: npt.NDArray[np.int32]
+) -> Any:
     """A C++ ``IndexMap`` with ``owned`` local indices and the given ghosts (global numbers and owning ranks)."""
     if VERSION >= (0, 11):
         return cpp.common.IndexMap(comm, owned, ghosts, owners, 1203)
     return cpp.common.IndexMap(comm, owned, ghosts, owners)
 
 
-def function_space(mesh: dmesh.Mesh, like: fem.FunctionSpace, dof_list: npt.NDArray[np.int32], imap: Any, bs: int) -> Any:
+def function_space(
+    mesh: dmesh.Mesh, like: fem.FunctionSpace, dof_list: npt.NDArray[np.int32], imap: Any, bs: int
+) -> Any:
     """A function space on ``mesh`` with the element of ``like`` and a dof list of our own.
 
     Args:
@@ -49,17 +53,23 @@ def function_space(mesh: dmesh.Mesh, like: fem.FunctionSpace, dof_list: npt.NDAr
 def form(ufl_form: Any, entity_maps: list[tuple[dmesh.Mesh, Any]]) -> Any:
     """Compile a form; ``entity_maps`` is what :func:`submesh` returned for every submesh in use."""
     if VERSION >= (0, 10):
-        return fem.form(ufl_form, entity_maps=[m for _, m in entity_maps] or None)
-    return fem.form(ufl_form, entity_maps=dict(entity_maps) or None)
+        return fem.form(ufl_form, entity_maps=[m for _, m in entity_maps] or None, jit_options=_JIT)
+    return fem.form(ufl_form, entity_maps=dict(entity_maps) or None, jit_options=_JIT)
 
 
-def submesh(mesh: dmesh.Mesh, dim: int, entities: npt.NDArray[np.int32]) -> tuple[dmesh.Mesh, Any, npt.NDArray[np.int32]]:
+def submesh(
+    mesh: dmesh.Mesh, dim: int, entities: npt.NDArray[np.int32]
+) -> tuple[dmesh.Mesh, Any, npt.NDArray[np.int32]]:
     """Submesh of ``entities``: the mesh, the object :func:`form` needs, and the parent entity of every cell of it."""
     sub, entity_map, *_ = dmesh.create_submesh(mesh, dim, entities)
     if VERSION >= (0, 10):
         cells = sub.topology.index_map(dim)
         local = np.arange(cells.size_local + cells.num_ghosts, dtype=np.int32)
-        return sub, entity_map, np.asarray(entity_map.sub_topology_to_topology(local, inverse=False), dtype=np.int32)
+        return (
+            sub,
+            entity_map,
+            np.asarray(entity_map.sub_topology_to_topology(local, inverse=False), dtype=np.int32),
+        )
     parents = np.asarray(entity_map, dtype=np.int32)
     imap = mesh.topology.index_map(dim)
     inverse = np.full(imap.size_local + imap.num_ghosts, -1, dtype=np.int32)

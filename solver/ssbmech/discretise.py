@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 from dolfinx import fem
 from dolfinx import mesh as dmesh
 
@@ -13,6 +14,8 @@ from ssbmech.domain.broken import broken_space, global_scalar_space
 from ssbmech.domain.interfaces import InterfaceFacets, InterfaceMesh, Pair, find_interfaces
 from ssbmech.domain.mesh import TaggedMesh
 from ssbmech.physics.setting import Setting, Unknown
+
+Ints = npt.NDArray[np.int32]
 
 
 def make_setting(
@@ -41,7 +44,9 @@ def make_setting(
     mesh = tagged.mesh
     unknowns = {}
     for name, phases in carriers.items():
-        element = ("Lagrange", displacement_degree, (tagged.dim,)) if name == "displacement" else ("Lagrange", 1)
+        element = (
+            ("Lagrange", displacement_degree, (tagged.dim,)) if name == "displacement" else ("Lagrange", 1)
+        )
         space = broken_space(mesh, element, bodies.cell_body, bodies.of_phases(phases))
         unknowns[name] = Unknown(name, space)
     for name in global_unknowns:
@@ -69,7 +74,7 @@ def make_setting(
     return setting, facets
 
 
-def _facet_entities(mesh: dmesh.Mesh, facets: np.ndarray) -> np.ndarray:
+def _facet_entities(mesh: dmesh.Mesh, facets: Ints) -> Ints:
     """Pairs (cell, local facet) of exterior facets, as boundary measures want them."""
     dim = mesh.topology.dim
     to_cells = mesh.topology.connectivity(dim - 1, dim)

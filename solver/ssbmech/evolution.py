@@ -11,7 +11,6 @@ from ssbmech.model import Model
 from ssbmech.output.interface_state import InterfaceProbe, InterfaceState
 from ssbmech.output.ledger import Balance, Ledger
 from ssbmech.solve.stepping import Segment, StepControl
-from ssbmech.solve.system import SolveError
 
 MAH_PER_CM2 = 36_000.0
 """Charge density [pC/µm² = C/m²] of 1 mAh/cm²."""
@@ -48,7 +47,10 @@ class Evolution:
         if "collector_potential" not in setting:
             return {}
         potential = float(setting["collector_potential"].value.x.array[0])
-        return {"potential": potential, "voltage": potential - self.model.case.stack.counter_electrode.potential}
+        return {
+            "potential": potential,
+            "voltage": potential - self.model.case.stack.counter_electrode.potential,
+        }
 
     def charge_at_end(self) -> float:
         """Charge passed at the end of the current step [pC]."""

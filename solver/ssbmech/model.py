@@ -87,9 +87,18 @@ class Model:
     def active_mass(self) -> float:
         """Mass of active material [g], 0 where a density is missing."""
         return sum(
-            self.body_volume[body.number] * (self.case.phases[body.phase].density or 0.0) * 1e-15
+            float(self.body_volume[body.number]) * (self.case.phases[body.phase].density or 0.0) * 1e-15
             for body in self.bodies.bodies
             if body.phase in self.active_phases
+        )
+
+    @property
+    def lithium_sites(self) -> float:
+        """Charge of all lithium that the active material can hold [pC]."""
+        return sum(
+            float(self.body_volume[b.number]) * self.lithium[b.phase].charge_density
+            for b in self.bodies.bodies
+            if b.phase in self.lithium
         )
 
     def one_c(self) -> float:
@@ -97,11 +106,7 @@ class Model:
         nominal = self.case.cell.nominal_capacity
         if nominal is not None and self.active_mass > 0.0:
             return nominal * self.active_mass * 1e9
-        return sum(
-            self.body_volume[b.number] * self.lithium[b.phase].charge_density / 3600.0
-            for b in self.bodies.bodies
-            if b.phase in self.lithium
-        )
+        return self.lithium_sites / 3600.0
 
 
 def _ordered_pairs(case: Case) -> list[Pair]:
@@ -141,7 +146,9 @@ def _body_volumes(tagged: TaggedMesh, bodies: Bodies) -> npt.NDArray[np.float64]
     from ssbmech.domain.measures import cell_volumes
 
     owned = tagged.mesh.topology.index_map(tagged.dim).size_local
-    volumes = np.bincount(bodies.cell_body[:owned], weights=cell_volumes(tagged.mesh), minlength=len(bodies.bodies))
+    volumes = np.bincount(
+        bodies.cell_body[:owned], weights=cell_volumes(tagged.mesh), minlength=len(bodies.bodies)
+    )
     total: npt.NDArray[np.float64] = tagged.mesh.comm.allreduce(volumes)
     return total
 
@@ -157,23 +164,44 @@ def build_model(case: Case, tagged: TaggedMesh) -> Model:
     numerics, stack = case.numerics, case.stack
     pairs = _ordered_pairs(case)
     setting, facets = make_setting(
-        tagged, bodies, pairs, carriers, scalars, numerics.displacement_degree, numerics.quadrature_degree,
-        numerics.interface_quadrature_degree, case.cell.temperature,
+        tagged,
+        bodies,
+        pairs,
+        carriers,
+        scalars,
+        numerics.displacement_degree,
+        numerics.quadrature_degree,
+        numerics.interface_quadrature_degree,
+        case.cell.temperature,
     )
     axis = "xyz".index(stack.axis)
     if axis >= tagged.dim:
         raise RegionError(f"stack.axis is {stack.axis}, but the mesh is two-dimensional (x, y)")
     area = tagged.box_area(axis)
-    damage = setting.interface_mesh.function("damage") if setting.interface_mesh and "displacement" in setting else None
+    damage = (
+        setting.interface_mesh.function("damage")
+        if setting.interface_mesh and "displacement" in setting
+        else None
+    )
     side = -1 if stack.platen.endswith("-") else 1
     platen = Platen(area, side, stack.counter_electrode.compliance) if "displacement" in setting else None
     model = Model(
-        case, tagged, bodies, setting, facets, area, platen, Collector(), damage, _body_volumes(tagged, bodies)
+        case,
+        tagged,
+        bodies,
+        setting,
+        facets,
+        area,
+        platen,
+        Collector(),
+        damage,
+        _body_volumes(tagged, bodies),
     )
     _add_bulk(model)
     _add_interfaces(model, pairs)
     _set_initial_state(model)
     model.system = _make_system(model, axis)
+    model.system.body_names = {body.number: body.name for body in bodies.bodies}
     return model
 
 
@@ -191,9 +219,14 @@ def _add_bulk(model: Model) -> None:
         if phase.lithium is not None:
             lithium = phase.lithium
             model.lithium[name] = Lithium(
-                setting, name, lithium.maximum_concentration * CHARGE_DENSITY_PER_CONCENTRATION,
-                lithium.open_circuit_potential.at(temperature), lithium.diffusivity.at(temperature),
-                lithium.mobility, voltage, model.elasticity.get(name),
+                setting,
+                name,
+                lithium.maximum_concentration * CHARGE_DENSITY_PER_CONCENTRATION,
+                lithium.open_circuit_potential.at(temperature),
+                lithium.diffusivity.at(temperature),
+                lithium.mobility,
+                voltage,
+                model.elasticity.get(name),
             )
         if phase.conduction is not None:
             active = phase.lithium is not None
@@ -205,7 +238,9 @@ def _add_bulk(model: Model) -> None:
                 model.other_terms.append(Wiring(setting, name, case.electrons.conductance))
     counter = case.stack.counter_electrode
     if "potential" in setting and counter.exchange_current_density is not None:
-        model.counter = CounterElectrode(setting, case.stack.separator, counter.exchange_current_density, voltage)
+        model.counter = CounterElectrode(
+            setting, case.stack.separator, counter.exchange_current_density, voltage
+        )
         model.other_terms.append(model.counter)
 
 
@@ -215,15 +250,23 @@ def _add_interfaces(model: Model, pairs: list[Pair]) -> None:
     interface_mesh = setting.interface_mesh
     if interface_mesh is None:
         return
-    present = set(np.unique(np.concatenate(setting.mesh.comm.allgather(np.unique(model.facets.pair)))).tolist())
+    present = set(
+        np.unique(np.concatenate(setting.mesh.comm.allgather(np.unique(model.facets.pair)))).tolist()
+    )
     for number, (pair, interface) in enumerate(zip(pairs, case.interfaces, strict=True)):
         if number not in present:
             continue
         if model.damage is not None:
             c = interface.cohesion
             law = CohesiveLaw(
-                c.stiffness, c.contact_stiffness, c.strength if c.breakable else None, c.toughness, c.shear_strength,
-                c.shear_toughness, c.mode_mixity_exponent, c.viscosity,
+                c.stiffness,
+                c.contact_stiffness,
+                c.strength if c.breakable else None,
+                c.toughness,
+                c.shear_strength,
+                c.shear_toughness,
+                c.mode_mixity_exponent,
+                c.viscosity,
             )
             model.cohesion[pair] = Cohesion(setting, pair, law, model.damage)
             if c.initially_open:
@@ -236,12 +279,19 @@ def _add_interfaces(model: Model, pairs: list[Pair]) -> None:
         if interface.charge_transfer is not None:
             t = interface.charge_transfer
             model.transfer[pair] = ChargeTransfer(
-                setting, pair, t.exchange_current_density.at(case.cell.temperature), t.anodic_transfer_coefficient,
-                t.contact_pressure_scale, voltage, cohesion,
+                setting,
+                pair,
+                t.exchange_current_density.at(case.cell.temperature),
+                t.anodic_transfer_coefficient,
+                t.contact_pressure_scale,
+                voltage,
+                cohesion,
             )
         if interface.contact_conductance is not None:
             g = interface.contact_conductance
-            model.conductance[pair] = ContactConductance(setting, pair, g.conductance, g.contact_pressure_scale, cohesion)
+            model.conductance[pair] = ContactConductance(
+                setting, pair, g.conductance, g.contact_pressure_scale, cohesion
+            )
 
 
 def _set_initial_state(model: Model) -> None:
@@ -270,11 +320,7 @@ def _references(model: Model) -> dict[str, Any]:
     active = sum(model.body_volume[b.number] for b in model.bodies.bodies if b.phase in model.lithium)
     least = LEAST_C_RATE * model.one_c() if model.lithium else 1.0
 
-    content = sum(
-        model.body_volume[b.number] * model.lithium[b.phase].charge_density
-        for b in model.bodies.bodies
-        if b.phase in model.lithium
-    )
+    content = model.lithium_sites
 
     def current() -> float:
         rounding = RESOLVED_CONTENT * content / float(model.setting.time_step.value)
@@ -301,7 +347,9 @@ def _make_system(model: Model, axis: int) -> CoupledSystem:
         held = [face for face in ends if face != stack.platen]
         for face in held:
             require_face(tagged, face, "stack.collector or stack.separator")
-        rollers = [f for f in BOX_FACES if f in tagged.faces and f not in ends] if stack.sides == "roller" else []
+        rollers = (
+            [f for f in BOX_FACES if f in tagged.faces and f not in ends] if stack.sides == "roller" else []
+        )
         constraints["displacement"] = displacement_constraints(
             tagged, setting["displacement"].broken, axis, stack.platen, held, rollers
         )
@@ -310,17 +358,22 @@ def _make_system(model: Model, axis: int) -> CoupledSystem:
         grounded = case.stack.separator if model.counter is None else None
         require_face(tagged, case.stack.separator, "stack.separator")
         constraints["potential"], model.separator_dofs = potential_constraints(
-            tagged, model.bodies, setting["potential"].broken, case.stack.collector, _conductors(case, "electronic"),
-            grounded, _conductors(case, "ionic"),
+            tagged,
+            model.bodies,
+            setting["potential"].broken,
+            case.stack.collector,
+            _conductors(case, "electronic"),
+            grounded,
+            _conductors(case, "ionic"),
         )
         equations["collector_potential"] = model.collector
     numerics = case.numerics
-    size = setting.mesh.comm.allreduce(sum(u.broken.owned * u.broken.block_size for u in setting.unknowns.values()))
+    size = setting.mesh.comm.allreduce(
+        sum(u.broken.owned * u.broken.block_size for u in setting.unknowns.values())
+    )
     kind: Kind = "direct" if size < numerics.direct_limit else "field_split"
     if numerics.linear_solver != "auto":
         kind = numerics.linear_solver
     options = NewtonOptions(numerics.newton.maximum_iterations, numerics.newton.tolerance, dict(ROW_SCALE))
     linear = LinearSolver(kind, dict(numerics.petsc_options))
-    return CoupledSystem(
-        setting, model.terms, constraints, equations, _references(model), linear, options
-    )
+    return CoupledSystem(setting, model.terms, constraints, equations, _references(model), linear, options)

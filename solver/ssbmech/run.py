@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from mpi4py import MPI
 
 from ssbmech.case import Case
@@ -19,7 +20,7 @@ from ssbmech.output.fields_file import FieldsFile, InterfaceFile
 from ssbmech.output.log import Log
 from ssbmech.output.series import PARTICLES, SERIES, Measurements, Table
 from ssbmech.output.summary import Progression, write_summary
-from ssbmech.solve.stepping import Accepted, StepFailed, TimeStepper
+from ssbmech.solve.stepping import Accepted, StepFailedError, TimeStepper
 
 RUN_FILES = (
     "series.csv", "particles.csv", "summary.json", "log.txt", "case.yaml", "mesh.msh", "mesh.json", "fields.bp",
@@ -31,7 +32,7 @@ def run_case(case: Case, out: Path, overwrite: bool = False) -> int:
     """Run ``case`` into the folder ``out``; collective over ``MPI.COMM_WORLD``.
 
     Returns 0. Bad meshes raise ``RegionError``, ``BoundaryError``, ``MeshReadError`` or ``MeshError``; a step that cannot be
-    solved raises ``StepFailed`` after everything computed so far has been written.
+    solved raises ``StepFailedError`` after everything computed so far has been written.
     """
     comm, begin = MPI.COMM_WORLD, time.perf_counter()
     if comm.rank == 0:
@@ -120,27 +121,36 @@ def unreached_active_bodies(model: Model) -> list[str]:
     names = []
     numbers = model.setting.pair_number
     if electrons is not None and electrons.path == "resolved":
-        electronic = {n for n, p in model.case.phases.items() if p.conduction and p.conduction.carrier == "electronic"}
+        electronic = {
+            n for n, p in model.case.phases.items() if p.conduction and p.conduction.carrier == "electronic"
+        }
         conducting = [numbers[p] for p in model.conductance if p[0] in electronic and p[1] in electronic]
         mask = np.isin(facets.pair, conducting)
         contacts = np.stack([facets.plus_body[mask], facets.minus_body[mask]], axis=1).astype(np.int64)
         seeds = np.array([b.number for b in bodies if b.phase in electronic], dtype=np.int32)
         touching = _bodies_on_face(model, model.case.stack.collector)
-        reached = reached_bodies(comm, len(bodies), contacts, np.intersect1d(seeds, touching).astype(np.int32))
+        reached = reached_bodies(
+            comm, len(bodies), contacts, np.intersect1d(seeds, touching).astype(np.int32)
+        )
         names += [b.name for b in bodies if b.phase in model.lithium and not reached[b.number]]
     exchanging = [numbers[pair] for pair in model.transfer]
     here = np.unique(facets.plus_body[np.isin(facets.pair, exchanging)])
     exchange = np.unique(np.concatenate(comm.allgather(here)))
-    names += [b.name for b in bodies if b.phase in model.lithium and b.number not in exchange and b.name not in names]
+    names += [
+        b.name
+        for b in bodies
+        if b.phase in model.lithium and b.number not in exchange and b.name not in names
+    ]
     return names
 
 
-def _bodies_on_face(model: Model, face: str) -> np.ndarray:
+def _bodies_on_face(model: Model, face: str) -> npt.NDArray[np.int32]:
     facets = model.tagged.faces.get(face, np.zeros(0, dtype=np.int32))
     dim = model.tagged.dim
     to_cells = model.setting.mesh.topology.connectivity(dim - 1, dim)
     cells = to_cells.array[to_cells.offsets[facets]]
-    return np.unique(model.bodies.cell_body[cells])
+    bodies: npt.NDArray[np.int32] = np.unique(model.bodies.cell_body[cells])
+    return bodies
 
 
 class Recorder:
@@ -174,7 +184,7 @@ class Recorder:
                 self.progression.steps, self.progression.rejected = stepper.steps, stepper.rejected
                 self.progression.end_reason = accepted.ended or ""
             self.progression.finished = True
-        except StepFailed as error:
+        except StepFailedError as error:
             self.progression.end_reason = str(error)
             self.progression.rejected = stepper.rejected
             raise
@@ -206,7 +216,12 @@ class Recorder:
         self.interface.close()
         wall = time.perf_counter() - self.begin
         summary = write_summary(
-            self.out / "summary.json", self.evolution, self.progression, wall, self.output_time, self.unreached
+            self.out / "summary.json",
+            self.evolution,
+            self.progression,
+            wall,
+            self.output_time,
+            self.unreached,
         )
         if self.progression.finished:
             self._say_headline(summary)

@@ -82,7 +82,9 @@ def _answer(comm: MPI.Comm, replies: Ints, received: Ints, order: Ints) -> Ints:
     return out
 
 
-def _pair_owners(comm: MPI.Comm, keys: Ints, home: npt.NDArray[np.int32], has_cell: npt.NDArray[np.bool_]) -> Ints:
+def _pair_owners(
+    comm: MPI.Comm, keys: Ints, home: npt.NDArray[np.int32], has_cell: npt.NDArray[np.bool_]
+) -> Ints:
     """Owner of every pair: its home rank if that has a cell of the pair, else the lowest rank that has one."""
     questions = np.stack([keys, has_cell.astype(np.int64)], axis=1)
     rows, received, order = _exchange(comm, home, questions)

@@ -45,7 +45,10 @@ class InterfaceFacets:
 
     def subdomain_data(self) -> list[tuple[int, Ints]]:
         """What ``ufl.Measure('dS', subdomain_data=...)`` takes; subdomain k is ``pairs[k]``."""
-        return [(k, np.ascontiguousarray(self.entities[self.pair == k].reshape(-1))) for k in range(len(self.pairs))]
+        return [
+            (k, np.ascontiguousarray(self.entities[self.pair == k].reshape(-1)))
+            for k in range(len(self.pairs))
+        ]
 
 
 def _two_cells(mesh: dmesh.Mesh, facets: Ints) -> tuple[Ints, Ints]:

@@ -79,7 +79,14 @@ class TaggedMesh:
 
 def _named(data: meshio.Mesh, dim: int, shape: str) -> tuple[npt.NDArray[np.int64], Ints, list[str]]:
     """Cells of one shape, their region numbers and the regions' names."""
-    tags_key = next((k for k in ("gmsh:physical", "medit:ref", "cell_tags", "region", "name_to_read") if k in data.cell_data), None)
+    tags_key = next(
+        (
+            k
+            for k in ("gmsh:physical", "medit:ref", "cell_tags", "region", "name_to_read")
+            if k in data.cell_data
+        ),
+        None,
+    )
     names = {int(tag): name for name, (tag, d) in data.field_data.items() if int(d) == dim}
     blocks, tags = [], []
     for number, block in enumerate(data.cells):
@@ -135,7 +142,13 @@ def read_raw(path: Path, scale: float = 1.0) -> RawMesh:
     facets = renumber[facets]
     keep = (facets >= 0).all(axis=1)
     return RawMesh(
-        points[used, :dim] * scale, renumber[cells], cell_region, regions, facets[keep], facet_surface[keep], surfaces
+        points[used, :dim] * scale,
+        renumber[cells],
+        cell_region,
+        regions,
+        facets[keep],
+        facet_surface[keep],
+        surfaces,
     )
 
 
@@ -178,7 +191,9 @@ def _box_faces(mesh: dmesh.Mesh, exterior: Ints, lower: Floats, upper: Floats) -
 def _named_surfaces(mesh: dmesh.Mesh, exterior: Ints, raw: RawMesh | None) -> dict[str, Ints]:
     """Exterior facets of the named surfaces, matched by the original numbers of their nodes."""
     comm, dim = mesh.comm, mesh.topology.dim
-    surfaces, facets, tags = comm.bcast((raw.surfaces, raw.facets, raw.facet_surface) if raw is not None else None)
+    surfaces, facets, tags = comm.bcast(
+        (raw.surfaces, raw.facets, raw.facet_surface) if raw is not None else None
+    )
     if not surfaces:
         return {}
     original = np.asarray(mesh.geometry.input_global_indices, dtype=np.int64)

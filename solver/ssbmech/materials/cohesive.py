@@ -139,7 +139,9 @@ class CohesiveLaw:
         stiffness = ufl.conditional(ufl.gt(opening, 0), bonded, 0.5 * self.contact_stiffness)
         return stiffness * opening**2 + bonded * ufl.dot(sliding, sliding)
 
-    def dissipation(self, jump: Any, old_jump: Any, normal: Any, old_damage: Any, weight: Any) -> tuple[Any, Any]:
+    def dissipation(
+        self, jump: Any, old_jump: Any, normal: Any, old_damage: Any, weight: Any
+    ) -> tuple[Any, Any]:
         """Energies per area [MPa µm] spent in a step: in fracture, G_c Δr, and by the viscosity.
 
         The driving force of r is G_c (λ/λ_r)², λ_r being the opening at which the rate-independent law has the fraction r. What

@@ -22,7 +22,9 @@ _LINEAR_BEYOND = 30.0
 def guarded_exp(argument: Any) -> Any:
     """exp(z), continued linearly above z = 30 (e³⁰ = 10¹³ times the exchange current: never reached by a solution)."""
     z = ufl.conditional(ufl.lt(argument, _LINEAR_BEYOND), argument, _LINEAR_BEYOND)
-    return ufl.exp(z) * (1 + ufl.conditional(ufl.lt(argument, _LINEAR_BEYOND), 0.0, argument - _LINEAR_BEYOND))
+    return ufl.exp(z) * (
+        1 + ufl.conditional(ufl.lt(argument, _LINEAR_BEYOND), 0.0, argument - _LINEAR_BEYOND)
+    )
 
 
 def butler_volmer(overpotential: Any, exchange: Any, alpha: float, thermal_voltage: float) -> Any:

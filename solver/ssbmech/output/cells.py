@@ -41,7 +41,8 @@ class CellState:
 
     def von_mises(self) -> Floats:
         """von Mises stress [MPa]."""
-        return np.sqrt(1.5) * _deviator_norm(self.stress)
+        equivalent: Floats = float(np.sqrt(1.5)) * _deviator_norm(self.stress)
+        return equivalent
 
     def maximum_principal(self) -> Floats:
         """Largest principal stress [MPa]."""
@@ -57,7 +58,8 @@ class CellState:
 
     def equivalent_strain(self) -> Floats:
         """(2/3 e : e)^½ of the strain deviator e."""
-        return np.sqrt(2.0 / 3.0) * _deviator_norm(self.strain)
+        equivalent: Floats = float(np.sqrt(2.0 / 3.0)) * _deviator_norm(self.strain)
+        return equivalent
 
 
 def _deviator_norm(tensor: Floats) -> Floats:

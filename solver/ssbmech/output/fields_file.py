@@ -55,7 +55,11 @@ class FieldsFile:
         values = unknown.value.x.array.copy()
         if name == "potential":
             # Electronic conductors hold their potential against the collector.
-            electronic = [n for n, p in model.case.phases.items() if p.conduction and p.conduction.carrier == "electronic"]
+            electronic = [
+                n
+                for n, p in model.case.phases.items()
+                if p.conduction and p.conduction.carrier == "electronic"
+            ]
             mask = np.append(model.bodies.of_phases(electronic), False)[unknown.broken.body_of_dof]
             values[mask] += model.setting["collector_potential"].value.x.array[0]
         bs = unknown.broken.block_size
@@ -69,7 +73,9 @@ class FieldsFile:
         dofs = self._table[: values.size].reshape(-1)
         volume = np.repeat(self.probe.volume, self._table.shape[1])
         size = total.array.size
-        total.array[:] = np.bincount(dofs, weights=volume * np.repeat(values, self._table.shape[1]), minlength=size)
+        total.array[:] = np.bincount(
+            dofs, weights=volume * np.repeat(values, self._table.shape[1]), minlength=size
+        )
         weight.array[:] = np.bincount(dofs, weights=volume, minlength=size)
         for v in (total, weight):
             v.scatter_reverse(la.InsertMode.add)

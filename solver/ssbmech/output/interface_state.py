@@ -15,7 +15,15 @@ from ssbmech.model import Model
 
 Floats = npt.NDArray[np.float64]
 
-QUANTITIES = ("damage", "broken_fraction", "gap", "normal_traction", "shear_traction", "transmissivity", "current_density")
+QUANTITIES = (
+    "damage",
+    "broken_fraction",
+    "gap",
+    "normal_traction",
+    "shear_traction",
+    "transmissivity",
+    "current_density",
+)
 
 OPEN_GAP = 1e-3
 """µm; a broken face with a larger gap counts as open (1 nm, far above the penalty's play)."""
@@ -70,7 +78,9 @@ class InterfaceProbe:
             return
         q = ufl.TestFunction(self._mesh.space)("+")
         maps = self._mesh.entity_maps
-        pairs = [pair for pair in model.setting.pair_number if pair in model.cohesion or pair in model.transfer]
+        pairs = [
+            pair for pair in model.setting.pair_number if pair in model.cohesion or pair in model.transfer
+        ]
         self._forms = {}
         for name in QUANTITIES:
             parts = [(ufl.as_ufl(_quantity(model, pair, name)), pair) for pair in pairs]
@@ -111,14 +121,19 @@ class InterfaceProbe:
         is_open = debonded & (gap > OPEN_GAP)
         sums = np.array(
             [
-                w.sum(), (w * state["damage"][facets]).sum(), (w * broken).sum(), w[is_open].sum(),
-                w[debonded & ~is_open].sum(), (w * state["transmissivity"][facets]).sum(),
+                w.sum(),
+                (w * state["damage"][facets]).sum(),
+                (w * broken).sum(),
+                w[is_open].sum(),
+                w[debonded & ~is_open].sum(),
+                (w * state["transmissivity"][facets]).sum(),
                 (w * np.maximum(gap, 0.0) * (broken > 0)).sum(),
             ]
         )
-        area, *rest = map(float, self.model.setting.mesh.comm.allreduce(sums))
-        fractions = [value / area if area > 0 else 0.0 for value in rest[:-1]]
-        return InterfaceStatistics(area, *fractions, rest[-1])
+        total = self.model.setting.mesh.comm.allreduce(sums)
+        area, volume = float(total[0]), float(total[-1])
+        damaged, delaminated, opened, closed, active = total[1:-1] / area if area > 0 else total[1:-1]
+        return InterfaceStatistics(area, damaged, delaminated, opened, closed, active, volume)
 
     def active_facets(self) -> npt.NDArray[np.bool_]:
         """Mask of the facets with charge transfer (CAM | SE); without electrochemistry, of all facets."""

@@ -58,7 +58,9 @@ class Ledger:
         for term in model.terms:
             for energy in term.energies():
                 add_forms(forms[energy.kind], {energy.name: energy.form})
-        self._forms = {kind: {n: compat.form(f, maps) for n, f in group.items()} for kind, group in forms.items()}
+        self._forms = {
+            kind: {n: compat.form(f, maps) for n, f in group.items()} for kind, group in forms.items()
+        }
         self._content = [compat.form(term.content(), maps) for term in model.lithium.values()]
         self._separator = None
         if model.counter is not None:
@@ -140,8 +142,12 @@ class Ledger:
     def _close(self) -> Balance:
         t = self._total
         mechanical = t["external_work"] + t["chemical_work"] - sum(t[n] for n in MECHANICAL_SINKS)
-        scale = max(abs(t["external_work"]), abs(t["chemical_work"]), *(abs(t[n]) for n in MECHANICAL_SINKS), 1e-300)
-        whole = t["external_work"] + t["electrical_work"] - sum(t[n] for n in MECHANICAL_SINKS + ELECTRICAL_SINKS)
+        scale = max(
+            abs(t["external_work"]), abs(t["chemical_work"]), *(abs(t[n]) for n in MECHANICAL_SINKS), 1e-300
+        )
+        whole = (
+            t["external_work"] + t["electrical_work"] - sum(t[n] for n in MECHANICAL_SINKS + ELECTRICAL_SINKS)
+        )
         largest = max(abs(t["electrical_work"]), abs(t["chemical_energy"]), scale)
         lithium = charge = 0.0
         if self._lithium_start is not None and self._turnover > 0:

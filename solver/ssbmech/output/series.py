@@ -56,7 +56,9 @@ class Table:
 
     def add(self, row: dict[str, Any]) -> None:
         """Append a row; every column must be there."""
-        self._write([f"{row[name]:.12g}" if isinstance(row[name], float) else row[name] for name in self.columns])
+        self._write(
+            [f"{row[name]:.12g}" if isinstance(row[name], float) else row[name] for name in self.columns]
+        )
 
     def close(self) -> None:
         if self._file is not None:
@@ -133,7 +135,10 @@ class Measurements:
 
     def _bodies(self, cells: CellState) -> dict[str, float]:
         numbers = [b.number for b in self.particles]
-        strain, volume = self.probe.body_means(cells.volumetric_strain())[numbers], self.model.body_volume[numbers]
+        strain, volume = (
+            self.probe.body_means(cells.volumetric_strain())[numbers],
+            self.model.body_volume[numbers],
+        )
         principal = self.probe.body_maxima(cells.maximum_principal())[numbers]
         return {
             "mean_volumetric_strain": float((strain * volume).sum() / volume.sum()),
@@ -180,4 +185,8 @@ class Measurements:
             sums[k] = np.bincount(facets.plus_body[mask], weights=per_facet, minlength=bodies)
         total = self.model.setting.mesh.comm.allreduce(sums)
         area = np.where(total[0] > 0, total[0], 1.0)
-        return {"interface_area": total[0], "delaminated_fraction": total[1] / area, "active_fraction": total[2] / area}
+        return {
+            "interface_area": total[0],
+            "delaminated_fraction": total[1] / area,
+            "active_fraction": total[2] / area,
+        }

@@ -39,7 +39,12 @@ class Progression:
     def add(self, row: dict[str, Any]) -> None:
         """Take note of a row of the series."""
         self.last = row
-        for name in ("lithium_balance_error", "charge_balance_error", "energy_balance_error", "mechanical_balance_error"):
+        for name in (
+            "lithium_balance_error",
+            "charge_balance_error",
+            "energy_balance_error",
+            "mechanical_balance_error",
+        ):
             self.largest[name] = max(self.largest.get(name, 0.0), float(row[name]))
 
 
@@ -62,7 +67,12 @@ def peak_memory_mb(comm: Any) -> float:
 
 
 def write_summary(
-    path: Path, evolution: Evolution, progression: Progression, wall_time: float, output_time: float, unreached: list[str]
+    path: Path,
+    evolution: Evolution,
+    progression: Progression,
+    wall_time: float,
+    output_time: float,
+    unreached: list[str],
 ) -> dict[str, Any]:
     """Collect and, on rank 0, write the summary; collective."""
     model, comm = evolution.model, evolution.model.setting.mesh.comm

@@ -105,7 +105,9 @@ class ChargeTransfer:
     def current(self) -> Any:
         """i [pA/µm²], positive while lithium leaves the active material."""
         exchange = self.exchange.ufl(self.setting["stoichiometry"].value("+"))
-        return self.transmissivity() * butler_volmer(self.overpotential(), exchange, self.alpha, self.thermal_voltage)
+        return self.transmissivity() * butler_volmer(
+            self.overpotential(), exchange, self.alpha, self.thermal_voltage
+        )
 
     def residual(self) -> dict[str, ufl.Form]:
         psi, w = self.setting["potential"].test, self.setting["stoichiometry"].test

@@ -52,7 +52,14 @@ class Lithium:
         x, m = self.setting["stoichiometry"].value, self.setting["chemical_potential"].value
         value, slope = self._open_circuit(x)
         return lithium_flux(
-            self.mobility, self.diffusivity.ufl(x), self.charge_density, x, m, value, slope, self.thermal_voltage
+            self.mobility,
+            self.diffusivity.ufl(x),
+            self.charge_density,
+            x,
+            m,
+            value,
+            slope,
+            self.thermal_voltage,
         )
 
     def stress_potential(self) -> Any:

@@ -76,7 +76,11 @@ class LinearSolver:
     def attach(self, snes: PETSc.SNES, system: CoupledSystem) -> None:
         """Choose options and, for the field split, tell PETSc the fields."""
         self._system = system
-        options = {"snes_linesearch_type": "basic", **(_DIRECT if self.kind == "direct" else _FIELD_SPLIT), **self._user}
+        options = {
+            "snes_linesearch_type": "basic",
+            **(_DIRECT if self.kind == "direct" else _FIELD_SPLIT),
+            **self._user,
+        }
         database = PETSc.Options()
         database["options_left"] = False  # a split without unknowns leaves its options unused
         for key, value in options.items():
@@ -141,7 +145,7 @@ def rigid_body_modes(broken: BrokenSpace, comm: Any) -> PETSc.NullSpace:
         mode = np.zeros((broken.owned, bs))
         mode[:, i], mode[:, j] = -x[:, j], x[:, i]
         modes.append(mode)
-    vectors = []
+    vectors: list[PETSc.Vec] = []
     for mode in modes:
         vector = PETSc.Vec().createMPI((mode.size, PETSc.DETERMINE), bsize=bs, comm=comm)
         vector.array[:] = mode.reshape(-1)

@@ -51,7 +51,8 @@ def _on_columns(storage: Any, target: Ints) -> Ints:
     vector = la.vector(columns, bs, dtype=np.float64)
     vector.array[: columns.size_local * bs] = target[: columns.size_local * bs]
     vector.scatter_forward()
-    return vector.array.astype(np.int64)
+    rows: Ints = vector.array.astype(np.int64)
+    return rows
 
 
 class CoupledMatrix:
@@ -138,7 +139,12 @@ class CoupledMatrix:
         scalar_values = np.zeros(self._scalar_keys.size)
         values[self._identity] = 1.0
         for block, factor, local, remote, position, scalar_position in zip(
-            self.blocks, self._factors, self._kept_local, self._kept_scalar, self._positions, self._scalar_positions,
+            self.blocks,
+            self._factors,
+            self._kept_local,
+            self._kept_scalar,
+            self._positions,
+            self._scalar_positions,
             strict=True,
         ):
             data = block.assemble()

@@ -88,7 +88,8 @@ class Numbering:
         vector.array[:] = DROPPED
         vector.array[: own.size] = own
         vector.scatter_forward()
-        return vector.array.astype(np.int64)
+        rows: Ints = vector.array.astype(np.int64)
+        return rows
 
 
 def _is_global(unknown: Unknown) -> bool:

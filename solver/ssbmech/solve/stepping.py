@@ -22,7 +22,7 @@ TIME_TOLERANCE = 1e-6
 _EASY, _HARD, _SLOWER = 1.0, 1.75, 0.7
 
 
-class StepFailed(RuntimeError):
+class StepFailedError(RuntimeError):
     """The smallest allowed time step failed; the message says which field, when and where."""
 
 
@@ -121,7 +121,11 @@ class TimeStepper:
             remaining = segment.duration - elapsed
             dt = min(dt, segment.maximum_step)
             # Never leave a sliver for the last step.
-            step = remaining if dt >= remaining * (1 - 1e-9) else (0.5 * remaining if dt > 0.7 * remaining else dt)
+            step = (
+                remaining
+                if dt >= remaining * (1 - 1e-9)
+                else (0.5 * remaining if dt > 0.7 * remaining else dt)
+            )
             step, iterations = self._attempt(segment, elapsed, step)
             after = self.evolution.monitored()
             reached = _reached(segment, after)
@@ -143,10 +147,16 @@ class TimeStepper:
 
     def _next(self, step: float, dt: float, iterations: int) -> float:
         target = self.control.target_iterations
-        factor = self.control.growth if iterations <= target else (_SLOWER if iterations > _HARD * target else _EASY)
+        factor = (
+            self.control.growth
+            if iterations <= target
+            else (_SLOWER if iterations > _HARD * target else _EASY)
+        )
         return max(step, min(dt, step * self.control.growth)) * factor
 
-    def _share(self, segment: Segment, elapsed: float, before: dict[str, float], after: dict[str, float]) -> float:
+    def _share(
+        self, segment: Segment, elapsed: float, before: dict[str, float], after: dict[str, float]
+    ) -> float:
         return min(elapsed / segment.duration, 1.0) if np.isfinite(segment.duration) else 0.0
 
     # -- one step ------------------------------------------------------------------------------------------------
@@ -162,7 +172,7 @@ class TimeStepper:
                 self._growth = None
                 smaller = step * self.control.shrink
                 if smaller < self.control.minimum:
-                    raise StepFailed(
+                    raise StepFailedError(
                         f"programme step {segment.number} ({segment.kind}), t = {self.time + step:.6g} s, time step {step:.3g} s: {error}"
                     ) from error
                 self.notice(f"t = {self.time:.6g} s: step of {step:.3g} s rejected, {error}")
@@ -194,7 +204,13 @@ class TimeStepper:
     # -- limits --------------------------------------------------------------------------------------------------
 
     def _locate(
-        self, segment: Segment, elapsed: float, step: float, name: str, before: dict[str, float], after: dict[str, float]
+        self,
+        segment: Segment,
+        elapsed: float,
+        step: float,
+        name: str,
+        before: dict[str, float],
+        after: dict[str, float],
     ) -> tuple[float, dict[str, float]]:
         """Find the step at whose end the monitored quantity meets its limit (Illinois variant of regula falsi)."""
         limit = segment.limits[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -97,6 +97,8 @@ class CoupledSystem:
         self.tied_sum: dict[str, float] = {}
         self.reactions: dict[str, Floats] = {}
         self.field_norms: dict[str, float] = {}
+        self.body_names: dict[int, str] = {}
+        """Names of the bodies, for messages."""
         self._compile()
         self.linear = linear
         self._set_up_solver()
@@ -167,7 +169,9 @@ class CoupledSystem:
 
     def _scalars(self, values: Floats) -> dict[str, float]:
         n = self.numbering
-        mine = [float(values[row - n.start]) for row in n.scalar_row.values()] if self.comm.rank == 0 else None
+        mine = (
+            [float(values[row - n.start]) for row in n.scalar_row.values()] if self.comm.rank == 0 else None
+        )
         return dict(zip(n.scalar_row, self.comm.bcast(mine), strict=True))
 
     # -- callbacks -----------------------------------------------------------------------------------------------
@@ -250,7 +254,8 @@ class CoupledSystem:
     def _converged(self, snes: PETSc.SNES, iteration: int, norms: tuple[float, float, float]) -> int:
         reason = PETSc.SNES.ConvergedReason
         self.field_norms = {
-            name: value / max(self.references[name](), 1e-300) for name, value in self._norms(snes.getFunction()[0]).items()
+            name: value / max(self.references[name](), 1e-300)
+            for name, value in self._norms(snes.getFunction()[0]).items()
         }
         if not np.isfinite(list(self.field_norms.values())).all():
             return int(reason.DIVERGED_FNORM_NAN)
@@ -274,16 +279,34 @@ class CoupledSystem:
         self.timings.newton += iterations
         self.timings.krylov += int(self.snes.getLinearSolveIterations())
         spent = time.perf_counter() - begin
-        self.timings.solve += spent - (self.timings.assembly - assembly) - (self.timings.preconditioner - setup)
+        self.timings.solve += (
+            spent - (self.timings.assembly - assembly) - (self.timings.preconditioner - setup)
+        )
         if self.snes.getConvergedReason() <= 0:
             self.linear.renew()
             raise SolveError(self._failure())
         return iterations
+
+    def _worst_place(self, name: str) -> str:
+        """Where the largest imbalance of a field is: coordinates and number of the body; collective."""
+        unknown, n = self.unknowns[name], self.numbering
+        offset = n.first[name] - n.start
+        rows = np.abs(self.snes.getFunction()[0].array_r[offset : offset + n.count[name]])
+        mine = float(rows.max()) if rows.size else -1.0
+        _, rank = self.comm.allreduce((mine, self.comm.rank), MPI.MAXLOC)
+        place = None
+        if rank == self.comm.rank and name not in n.scalar_row:
+            dof = int(rows.argmax()) // unknown.broken.block_size
+            x = unknown.broken.space.tabulate_dof_coordinates()[dof]
+            body = int(unknown.broken.body_of_dof[dof])
+            place = f" at ({x[0]:.4g}, {x[1]:.4g}, {x[2]:.4g}) um in body {self.body_names.get(body, body)}"
+        return self.comm.bcast(place, root=rank) or ""
 
     def _failure(self) -> str:
         worst = max(self.field_norms, key=lambda name: self.field_norms[name])
         reason = self.snes.getConvergedReason()
         return (
             f"the Newton iteration stopped (PETSc reason {reason}) after {self.snes.getIterationNumber()} iterations; largest "
-            f"imbalance in the field '{worst}': {self.field_norms[worst]:.2e} of its reference (allowed {self.options.tolerance:.0e})"
+            f"imbalance in the field '{worst}'{self._worst_place(worst)}: {self.field_norms[worst]:.2e} of its reference "
+            f"(allowed {self.options.tolerance:.0e})"
         )

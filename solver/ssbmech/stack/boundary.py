@@ -23,9 +23,13 @@ class BoundaryError(ValueError):
     """A face that the case names and the mesh does not have."""
 
 
-def face_dofs(tagged: TaggedMesh, broken: BrokenSpace, face: str, bodies: npt.NDArray[np.bool_] | None = None) -> Ints:
+def face_dofs(
+    tagged: TaggedMesh, broken: BrokenSpace, face: str, bodies: npt.NDArray[np.bool_] | None = None
+) -> Ints:
     """Local dof blocks on a face (ghosts included), of some of the bodies only if a mask is given."""
-    dofs = np.asarray(fem.locate_dofs_topological(broken.space, tagged.dim - 1, tagged.faces[face]), dtype=np.int32)
+    dofs = np.asarray(
+        fem.locate_dofs_topological(broken.space, tagged.dim - 1, tagged.faces[face]), dtype=np.int32
+    )
     owner = broken.body_of_dof[dofs]
     keep = owner >= 0
     if bodies is not None:
@@ -41,7 +45,12 @@ def require_face(tagged: TaggedMesh, face: str, key: str) -> None:
 
 
 def displacement_constraints(
-    tagged: TaggedMesh, broken: BrokenSpace, axis: int, platen: str | None, held: Sequence[str], rollers: Sequence[str]
+    tagged: TaggedMesh,
+    broken: BrokenSpace,
+    axis: int,
+    platen: str | None,
+    held: Sequence[str],
+    rollers: Sequence[str],
 ) -> Constraints:
     """Ties of the moving platen, the held platen, and rollers on other faces.
 
@@ -75,7 +84,8 @@ def _pins(tagged: TaggedMesh, broken: BrokenSpace, axis: int, face: str) -> Ints
         nearest = comm.allreduce(float(distance.min()) if dofs.size else np.inf, MPI.MIN)
         here = dofs[distance <= nearest + 1e-9]
         pins += [here * bs + component for component in held]
-    return np.concatenate(pins).astype(np.int32)
+    held_dofs: Ints = np.concatenate(pins).astype(np.int32)
+    return held_dofs
 
 
 def _along(tagged: TaggedMesh, axis: int) -> npt.NDArray[np.float64]:
@@ -85,8 +95,13 @@ def _along(tagged: TaggedMesh, axis: int) -> npt.NDArray[np.float64]:
 
 
 def potential_constraints(
-    tagged: TaggedMesh, bodies: Bodies, broken: BrokenSpace, collector: str, electronic: Sequence[str],
-    separator: str | None, ionic: Sequence[str],
+    tagged: TaggedMesh,
+    bodies: Bodies,
+    broken: BrokenSpace,
+    collector: str,
+    electronic: Sequence[str],
+    separator: str | None,
+    ionic: Sequence[str],
 ) -> tuple[Constraints, Ints]:
     """Electronic conductors on the collector have its potential, ionic ones on the separator are at zero; all are zeros.
 
@@ -96,8 +111,8 @@ def potential_constraints(
     Returns:
         the constraints, and those of the dofs that lie on the separator.
     """
-    nothing = np.zeros(0, dtype=np.int32)
-    at_collector, at_separator = nothing, nothing
+    at_collector: Ints = np.zeros(0, dtype=np.int32)
+    at_separator: Ints = np.zeros(0, dtype=np.int32)
     if collector in tagged.faces:
         at_collector = face_dofs(tagged, broken, collector, bodies.of_phases(electronic))
     if separator is not None:
