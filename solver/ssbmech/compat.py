@@ -16,6 +16,9 @@ VERSION = tuple(int(part) for part in __import__("dolfinx").__version__.split(".
 if not (0, 9) <= VERSION <= (0, 11):
     raise ImportError(f"ssbmech supports DOLFINx 0.9 to 0.11; this is {'.'.join(map(str, VERSION))}")
 
+_JIT = {"timeout": 600}
+"""s to wait for another run that compiles the same form; the default of 10 s ends the second of two runs started together."""
+
 
 def index_map(
     comm: MPI.Comm, owned: int, ghosts: npt.NDArray[np.int64], owners: npt.NDArray[np.int32]
