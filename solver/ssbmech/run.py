@@ -206,8 +206,13 @@ class Recorder:
             self.interface.write(when, self.evolution.interface_state())
         self.output_time += time.perf_counter() - begin
         if accepted is not None:
-            share = (accepted.segment.number + accepted.share) / len(self._segments)
-            self.log.progress(share, _line(accepted, row))
+            self.log.progress(self._share(accepted), _line(accepted, row))
+
+    def _share(self, accepted: Accepted) -> float:
+        """Share of the work that is done; a charge or discharge counts as much as five rests."""
+        weights = [5.0 if s.kind in ("charge", "discharge") else 1.0 for s in self._segments]
+        number = accepted.segment.number
+        return (sum(weights[:number]) + accepted.share * weights[number]) / sum(weights)
 
     def _close(self) -> None:
         self.series.close()
@@ -228,16 +233,15 @@ class Recorder:
 
     def _say_headline(self, summary: dict) -> None:  # type: ignore[type-arg]
         figures, balance = summary["headline"], summary["balance"]
+        electric = ""
+        if "end_potential_V" in figures:
+            electric = f"{figures['capacity_mAh_g']:.1f} mAh/g, {figures['end_potential_V']:.3f} V vs Li, "
         self.log.say(
-            f"done in {summary['wall_time_s']:.0f} s: {figures['capacity_mAh_g']:.1f} mAh/g, "
-            f"{figures['end_potential_V']:.3f} V vs Li, stack pressure {figures['pressure_MPa']:.3f} MPa "
+            f"done in {summary['wall_time_s']:.0f} s: {electric}stack pressure {figures['pressure_MPa']:.3f} MPa "
             f"({figures['pressure_change_MPa']:+.3f}), delaminated {100 * figures['delaminated_fraction']:.1f} %, "
             f"active contact {100 * figures['active_fraction']:.1f} %"
         )
-        self.log.say(
-            f"balances (relative): lithium {balance['lithium']:.1e}, charge {balance['charge']:.1e}, "
-            f"energy {balance['energy']:.1e}, mechanical energy {balance['mechanical_energy']:.1e}"
-        )
+        self.log.say("balances (relative): " + ", ".join(f"{n} {v:.1e}" for n, v in balance.items()))
         self.log.say(f"results in {self.out}")
 
 

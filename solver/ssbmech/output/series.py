@@ -80,7 +80,7 @@ class Measurements:
     def series_row(self, accepted: Accepted | None, cells: CellState) -> dict[str, Any]:
         """One row of ``series.csv``; None for the initial equilibrium."""
         evolution, model = self.evolution, self.model
-        volts = {"voltage": 0.0, "potential": 0.0, **evolution.monitored()}
+        volts = {"voltage": np.nan, "potential": np.nan, **evolution.monitored()}
         charge = evolution.charge_at_end()
         mass = model.active_mass
         pressure = evolution.stack_pressure()

@@ -9,6 +9,7 @@ import platform
 import resource
 import socket
 from dataclasses import dataclass, field
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class Progression:
 
 
 def headline(row: dict[str, Any]) -> dict[str, float]:
-    """Headline figures of the last state."""
+    """Headline figures of the last state; what the model does not have (a voltage without electrochemistry) is left out."""
     names = {
         "capacity_mAh_g": "specific_capacity", "areal_capacity_mAh_cm2": "areal_capacity", "end_voltage_V": "voltage",
         "end_potential_V": "potential", "pressure_MPa": "pressure", "pressure_change_MPa": "pressure_change",
@@ -58,7 +59,7 @@ def headline(row: dict[str, Any]) -> dict[str, float]:
         "mean_volumetric_strain": "mean_volumetric_strain", "maximum_principal_stress_MPa": "maximum_principal_stress",
         "platen_displacement_um": "platen_displacement", "crack_volume_um3": "crack_volume",
     }  # fmt: skip
-    return {name: float(row[key]) for name, key in names.items()}
+    return {name: float(row[key]) for name, key in names.items() if not isnan(row[key])}
 
 
 def peak_memory_mb(comm: Any) -> float:

@@ -116,6 +116,7 @@ class TimeStepper:
         elapsed, dt = 0.0, min(self.control.initial, segment.maximum_step)
         self.evolution.set_current(segment.current)
         before = self.evolution.monitored()
+        start: dict[str, float] | None = None
         ended: str | None = None
         while ended is None:
             remaining = segment.duration - elapsed
@@ -137,7 +138,8 @@ class TimeStepper:
             if ended is None and elapsed >= segment.duration * (1 - 1e-12):
                 ended = "time"
             self.steps += 1
-            share = self._share(segment, elapsed, before, after)
+            start = start or after  # the potential jumps when the current sets in; progress counts from there
+            share = _share(segment, elapsed, start, after)
             linear = self.evolution.system.snes.getLinearSolveIterations()
             yield Accepted(self.steps, segment, self.time, step, iterations, int(linear), share, ended)
             self._remember(step)
@@ -153,11 +155,6 @@ class TimeStepper:
             else (_SLOWER if iterations > _HARD * target else _EASY)
         )
         return max(step, min(dt, step * self.control.growth)) * factor
-
-    def _share(
-        self, segment: Segment, elapsed: float, before: dict[str, float], after: dict[str, float]
-    ) -> float:
-        return min(elapsed / segment.duration, 1.0) if np.isfinite(segment.duration) else 0.0
 
     # -- one step ------------------------------------------------------------------------------------------------
 
@@ -244,3 +241,13 @@ def _reached(segment: Segment, values: dict[str, Any]) -> str | None:
         if sign * (values[name] - limit) > 0:
             return name
     return None
+
+
+def _share(segment: Segment, elapsed: float, start: dict[str, float], now: dict[str, float]) -> float:
+    """How far a segment is (0 to 1), by the limit that is nearest."""
+    shares = [elapsed / segment.duration]
+    for name, limit in segment.limits.items():
+        way = limit - start[name]
+        if way != 0.0:
+            shares.append((now[name] - start[name]) / way)
+    return float(np.clip(max(shares), 0.0, 1.0))
