@@ -98,6 +98,27 @@ def ball_in_box(n: int, side: float, radius: float, roundness: float = 0.8) -> T
     return distribute(COMM, raw)
 
 
+def narrow_cone(radius: float, layers: int, shell: float, half_angle: float = 0.02) -> TaggedMesh:
+    """A narrow three-sided cone out of a sphere ``cam``, closed by one layer ``se``; its end is the face z+.
+
+    Its sides are planes of symmetry of the sphere and, up to the square of the angle, its ends are layers of equal radius.
+    The ratio of volume to surface is that of the sphere, so the mesh resolves the radius as finely as one likes.
+    """
+    raw = None
+    if COMM.rank == 0:
+        height = np.append(np.linspace(0.0, radius, layers + 1)[1:], radius + shell)
+        turn = 2 * np.pi / 3 * np.arange(3)
+        ring = np.stack([half_angle * np.cos(turn), half_angle * np.sin(turn), np.ones(3)], axis=1)
+        points = np.concatenate([np.zeros((1, 3)), (height[:, None, None] * ring).reshape(-1, 3)])
+        low = 1 + 3 * np.arange(layers)[:, None]
+        prisms = [low + np.array(tet) for tet in ([0, 1, 2, 5], [0, 1, 4, 5], [0, 3, 4, 5])]
+        cells = np.concatenate([[[0, 1, 2, 3]], np.stack(prisms, axis=1).reshape(-1, 4)]).astype(np.int64)
+        region = np.zeros(len(cells), np.int32)
+        region[-3:] = 1
+        raw = RawMesh(points, cells, region, ["cam", "se"], *_no_surfaces(3))
+    return distribute(COMM, raw)
+
+
 def _no_surfaces(dim: int) -> tuple[Any, Any, list[str]]:
     return np.zeros((0, dim), np.int64), np.zeros(0, np.int32), []
 
