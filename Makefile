@@ -15,7 +15,6 @@ setup: ## build the environment where there is none
 
 demo: setup ## charge a small composite cathode on 2 ranks; results and pictures in runs/demo
 	./ssbmech run cases/ncm811_lpscl/quick.yaml -n 2 -o runs/demo --overwrite
-	./ssbmech report runs/demo
 	@echo
 	@echo "Curves and pictures: runs/demo/report/   Fields for ParaView: runs/demo/fields.bp"
 	@echo "The full case (about 15 minutes on 2 ranks):"

@@ -243,18 +243,35 @@ def _guarded_exit(write: Callable[[], object], out: Path) -> None:
 
 @app.command()
 def report(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of a run.", show_default=False)],
+    outs: Annotated[list[Path], typer.Argument(metavar="OUT...", help="Folders of runs.", show_default=False)],
+    compare: Annotated[
+        Path | None,
+        typer.Option("--compare", metavar="PNG", help="Draw the curves of all runs into one picture."),
+    ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option("--label", help="Name of a run in --compare, once for each.", show_default=False),
+    ] = None,
 ) -> None:
-    """Make the pictures of a run in OUT/report."""
-    if not out.is_dir():
-        complain(f"{out} is not a folder; give the output folder of a run")
+    """Make the pictures of each run in OUT/report, or with --compare one picture of several runs."""
+    for out in outs:
+        if not out.is_dir():
+            complain(f"{out} is not a folder; give the output folder of a run")
+            raise typer.Exit(INPUT_ERROR)
+    if labels and len(labels) != len(outs):
+        complain(f"--label: {len(labels)} labels for {len(outs)} runs; give one for each")
         raise typer.Exit(INPUT_ERROR)
 
     def work() -> int:
+        from ssbmech_post.report import compare as draw
         from ssbmech_post.report import make_report
 
-        for picture in make_report(out):
-            print(picture)
+        if compare is not None:
+            print(draw(outs, labels or [out.name for out in outs], compare))
+            return 0
+        for out in outs:
+            for picture in make_report(out):
+                print(picture)
         return 0
 
     raise typer.Exit(_guarded(None, work))

@@ -49,9 +49,24 @@ def run_case(case: Case, out: Path, overwrite: bool = False) -> int:
         log.say("compiling forms (seconds to a minute the first time, cached afterwards) ...")
         recorder = Recorder(Evolution(model), out, log, begin, unreached)
         recorder.run()
+        if case.output.report and comm.rank == 0:
+            _make_report(out, log)
     finally:
         log.close()
     return 0
+
+
+def _make_report(out: Path, log: Log) -> None:
+    """Pictures of the finished run; on rank 0, with nothing collective."""
+    from ssbmech_post.errors import RunFolderError
+    from ssbmech_post.report import make_report
+
+    try:
+        pictures = make_report(out)
+    except RunFolderError as error:
+        log.say(f"no report: {error}")
+        return
+    log.say(f"{len(pictures)} pictures in {out / 'report'}")
 
 
 def prepare_folder(out: Path, overwrite: bool) -> None:
