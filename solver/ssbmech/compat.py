@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ VERSION = tuple(int(part) for part in __import__("dolfinx").__version__.split(".
 if not (0, 9) <= VERSION <= (0, 11):
     raise ImportError(f"ssbmech supports DOLFINx 0.9 to 0.11; this is {'.'.join(map(str, VERSION))}")
 
-_JIT = {"timeout": 600}
+_JIT = {"timeout": 120}
 """s to wait for another run that compiles the same form; the default of 10 s ends the second of two runs started together."""
 
 
@@ -55,9 +56,21 @@ def function_space(
 
 def form(ufl_form: Any, entity_maps: list[tuple[dmesh.Mesh, Any]]) -> Any:
     """Compile a form; ``entity_maps`` is what :func:`submesh` returned for every submesh in use."""
-    if VERSION >= (0, 10):
-        return fem.form(ufl_form, entity_maps=[m for _, m in entity_maps] or None, jit_options=_JIT)
-    return fem.form(ufl_form, entity_maps=dict(entity_maps) or None, jit_options=_JIT)
+    maps: Any = [m for _, m in entity_maps] if VERSION >= (0, 10) else dict(entity_maps)
+    try:
+        return fem.form(ufl_form, entity_maps=maps or None, jit_options=_JIT)
+    except (RuntimeError, TimeoutError) as error:
+        if not _discard_unfinished(ufl_form.ufl_domain().ufl_cargo().comm, str(error)):
+            raise
+        return fem.form(ufl_form, entity_maps=maps or None, jit_options=_JIT)
+
+
+def _discard_unfinished(comm: MPI.Comm, message: str) -> bool:
+    """Remove from FFCx's cache a form that a run was compiling when it was killed; every later run waits for it in vain."""
+    found = re.search(r"timed out.*remove (.+?\.c)\)", message, re.DOTALL)
+    if found and comm.rank == 0:
+        Path(found.group(1)).unlink(missing_ok=True)
+    return bool(comm.bcast(found is not None))
 
 
 def submesh(

@@ -184,6 +184,7 @@ class Recorder:
         self.progression = Progression()
         self.output_time = 0.0
         self._segments = evolution.segments()
+        self._pulled = False
 
     def run(self) -> None:
         """All steps of the programme; writes the summary whatever happens."""
@@ -220,8 +221,17 @@ class Recorder:
             self.fields.write(when, cells)
             self.interface.write(when, self.evolution.interface_state())
         self.output_time += time.perf_counter() - begin
+        self._warn_of_tension(float(row["pressure"]))
         if accepted is not None:
             self.log.progress(self._share(accepted), _line(accepted, row))
+
+    def _warn_of_tension(self, pressure: float) -> None:
+        """Platens are bonded to the electrode in this model; in a cell they can only press."""
+        if pressure < -1e-3 and not self._pulled:
+            self._pulled = True
+            self.log.say(
+                f"the platens pull ({pressure:.3g} MPa): a real stack would come loose here; start from a higher pressure"
+            )
 
     def _share(self, accepted: Accepted) -> float:
         """Share of the work that is done; a charge or discharge counts as much as five rests."""
