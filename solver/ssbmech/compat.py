@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import ufl
 from dolfinx import cpp, fem
 from dolfinx import mesh as dmesh
 from mpi4py import MPI
@@ -25,7 +26,7 @@ def index_map(
     comm: MPI.Comm, owned: int, ghosts: npt.NDArray[np.int64], owners: npt.NDArray[np.int32]
 ) -> Any:
     """A C++ ``IndexMap`` with ``owned`` local indices and the given ghosts (global numbers and owning ranks)."""
-    if VERSION >= (0, 11):
+    if VERSION >= (0, 10):  # the last argument is a message tag; index maps are made one after the other
         return cpp.common.IndexMap(comm, owned, ghosts, owners, 1203)
     return cpp.common.IndexMap(comm, owned, ghosts, owners)
 
@@ -42,9 +43,7 @@ def function_space(
         imap: index map of the dofs.
         bs: block size of the dofs.
     """
-    adjacency: Any = dof_list
-    if VERSION < (0, 11):
-        adjacency = cpp.graph.AdjacencyList_int32(dof_list)
+    adjacency = cpp.graph.AdjacencyList_int32(dof_list)
     dofmap = cpp.fem.DofMap(like.dofmap.dof_layout, imap, bs, adjacency, bs)
     element = getattr(like.element, "_cpp_object", like.element)
     arguments = [mesh._cpp_object, element, dofmap]
@@ -52,6 +51,23 @@ def function_space(
         arguments.append(like.value_shape)
     cpp_space = cpp.fem.FunctionSpace_float64(*arguments)
     return fem.FunctionSpace(mesh, like.ufl_element(), cpp_space)
+
+
+def create_mesh(
+    comm: MPI.Comm, cells: npt.NDArray[np.int64], points: npt.NDArray[np.float64], domain: ufl.Mesh
+) -> dmesh.Mesh:
+    """Distribute a conforming mesh, ghosted by shared facets; ``cells`` and ``points`` of all ranks count."""
+    mode = dmesh.GhostMode.shared_facet
+    # The second argument, since 0.11 without a default, is the number of cells that may meet in a facet.
+    links = (2,) if VERSION >= (0, 11) else ()
+    partitioner = dmesh.create_cell_partitioner(mode, *links)
+    # By name: 0.10 swapped the third and the fourth.
+    return dmesh.create_mesh(comm, cells, x=points, e=domain, partitioner=partitioner)
+
+
+def vector(compiled: Any) -> Any:
+    """A vector that the compiled linear form is assembled into."""
+    return fem.create_vector(compiled.function_spaces[0] if VERSION >= (0, 10) else compiled)
 
 
 def form(ufl_form: Any, entity_maps: list[tuple[dmesh.Mesh, Any]]) -> Any:

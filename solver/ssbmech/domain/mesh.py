@@ -14,6 +14,8 @@ import ufl
 from dolfinx import mesh as dmesh
 from mpi4py import MPI
 
+from ssbmech import compat
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
 
@@ -214,8 +216,7 @@ def distribute(comm: MPI.Comm, raw: RawMesh | None) -> TaggedMesh:
     element = basix.ufl.element("Lagrange", shape, 1, shape=(dim,))
     cells = raw.cells if root and raw is not None else np.zeros((0, dim + 1), dtype=np.int64)
     points = raw.points if root and raw is not None else np.zeros((0, dim))
-    partitioner = dmesh.create_cell_partitioner(dmesh.GhostMode.shared_facet)
-    mesh = dmesh.create_mesh(comm, cells, points, ufl.Mesh(element), partitioner)
+    mesh = compat.create_mesh(comm, cells, points, ufl.Mesh(element))
     mesh.topology.create_connectivity(dim - 1, 0)
     mesh.topology.create_connectivity(dim, dim - 1)
     original = np.asarray(mesh.topology.original_cell_index, dtype=np.int64)

@@ -111,7 +111,7 @@ class CoupledSystem:
         for term in self.terms:
             add_forms(rows, term.residual())
         self._residual_forms = {name: compat.form(form, maps) for name, form in rows.items()}
-        self._vectors = {name: fem.create_vector(form) for name, form in self._residual_forms.items()}
+        self._vectors = {name: compat.vector(form) for name, form in self._residual_forms.items()}
         jacobian = {}
         for i, form in rows.items():
             for j in self.unknowns:
