@@ -76,7 +76,7 @@ def unit_cube(n: int) -> TaggedMesh:
 def ball_in_box(n: int, side: float, radius: float, roundness: float = 0.8) -> TaggedMesh:
     """A nearly round particle ``ball`` in the middle of a cubic ``box``; needs no mesher, so its nodes never change.
 
-    The inner cube of the grid is bent into a ball (``roundness`` 1 would make its corners flat), the rest follows.
+    The inner cube of the grid (``n`` a multiple of 4) is bent into a ball (``roundness`` 1 would make its corners flat).
     """
     raw = None
     if COMM.rank == 0:
