@@ -7,6 +7,7 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+
 from ssbmech_mesh.primitives import layered_block
 from ssbmech_mesh.simplex import SimplexMesh
 

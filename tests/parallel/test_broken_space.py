@@ -9,6 +9,8 @@ import pytest
 import ufl
 from dolfinx import fem
 from mpi4py import MPI
+from support_checkers import NAMES, SIDE, Counts, checkers
+
 from ssbmech import compat
 from ssbmech.discretise import make_setting
 from ssbmech.domain.bodies import Bodies, assign_bodies
@@ -16,7 +18,6 @@ from ssbmech.domain.broken import BrokenSpace, broken_space, global_scalar_space
 from ssbmech.domain.interfaces import InterfaceMesh, find_interfaces
 from ssbmech.domain.mesh import TaggedMesh, read_mesh
 from ssbmech_mesh.simplex import SimplexMesh
-from support_checkers import NAMES, SIDE, Counts, checkers
 
 COMM = MPI.COMM_WORLD
 PATTERNS = {"CAM": ["CAM_*"], "SE": ["SE"]}

@@ -9,6 +9,7 @@ import ufl
 from dolfinx import fem
 from dolfinx import mesh as dmesh
 from mpi4py import MPI
+
 from ssbmech import compat
 
 COMM = MPI.COMM_WORLD

@@ -15,13 +15,14 @@ import ufl
 import yaml
 from dolfinx import fem
 from mpi4py import MPI
+from support_checkers import checkers
+
 from ssbmech import compat
 from ssbmech.case import load_case
 from ssbmech.domain.mesh import read_mesh
 from ssbmech.evolution import Evolution
 from ssbmech.model import Model, build_model
 from ssbmech.solve.stepping import TimeStepper
-from support_checkers import checkers
 
 COMM = MPI.COMM_WORLD
 
@@ -47,7 +48,8 @@ phases:
     conduction: {carrier: ionic, conductivity: 0.19 S/m}
 interfaces:
   - between: [CAM, SE]
-    cohesion: {stiffness: 2e16 Pa/m, strength: 20 MPa, toughness: 0.1 J/m^2, shear_strength: 30 MPa, shear_toughness: 0.3 J/m^2, viscosity: 60 s}
+    cohesion: {stiffness: 2e16 Pa/m, strength: 20 MPa, toughness: 0.1 J/m^2, shear_strength: 30 MPa,
+               shear_toughness: 0.3 J/m^2, viscosity: 60 s}
     charge_transfer: {exchange_current_density: {expression: "2*sqrt(x*(1-x))", unit: A/m^2}}
   - between: [CAM, CAM]
     cohesion: {stiffness: 2e16 Pa/m, strength: 30 MPa, toughness: 0.2 J/m^2, viscosity: 60 s}

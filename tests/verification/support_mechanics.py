@@ -11,6 +11,7 @@ import numpy as np
 import ufl
 from dolfinx import fem, la
 from mpi4py import MPI
+
 from ssbmech import compat
 from ssbmech.case.curves import LinearCurve
 from ssbmech.discretise import make_setting
@@ -110,14 +111,21 @@ class Laminate:
         if self.strained:
             carriers["stoichiometry"] = list(self.strained)
         s, self.facets = make_setting(
-            self.tagged, bodies, list(self.laws), carriers, self.scalars, self.degree, interface_degree=self.interface_degree
+            self.tagged,
+            bodies,
+            list(self.laws),
+            carriers,
+            self.scalars,
+            self.degree,
+            interface_degree=self.interface_degree,
         )
         self.setting = s
         assert s.interface_mesh is not None
         self.damage = s.interface_mesh.function("damage")
         unit = LinearCurve(slope=1.0)
         self.elasticity = {
-            name: Elasticity(s, name, law, unit if name in self.strained else None) for name, law in self.phases.items()
+            name: Elasticity(s, name, law, unit if name in self.strained else None)
+            for name, law in self.phases.items()
         }
         self.cohesion = {pair: Cohesion(s, pair, law, self.damage) for pair, law in self.laws.items()}
         self.eigenstrain = {name: fem.Constant(mesh, 0.0) for name in self.strained}
@@ -128,7 +136,10 @@ class Laminate:
 
     def dofs(self, face: str, axis: int) -> np.ndarray:
         space = self.setting["displacement"].broken.space
-        return fem.locate_dofs_topological(space, self.tagged.dim - 1, self.tagged.faces[face]) * self.tagged.dim + axis
+        return (
+            fem.locate_dofs_topological(space, self.tagged.dim - 1, self.tagged.faces[face]) * self.tagged.dim
+            + axis
+        )
 
     def all_dofs(self, axis: int) -> np.ndarray:
         broken = self.setting["displacement"].broken
@@ -157,11 +168,18 @@ class Laminate:
         terms += [OuterPressure(s, face, value) for face, value in self.pressure.items()]
         extent = self.tagged.upper - self.tagged.lower
         force = 100.0 * float(np.prod(extent[:-1]))
-        references = {name: (lambda: 1.0) if name == "stoichiometry" else (lambda: force) for name in s.unknowns}
+        references = {
+            name: (lambda: 1.0) if name == "stoichiometry" else (lambda: force) for name in s.unknowns
+        }
         scale = {name: 1.0 if name == "stoichiometry" else 1e-5 for name in s.unknowns}
         self.system = CoupledSystem(
-            s, terms, {"displacement": Constraints(dofs, np.zeros(dofs.size), ties)}, equations or {}, references,
-            LinearSolver("direct"), NewtonOptions(tolerance=tolerance, scale=scale),
+            s,
+            terms,
+            {"displacement": Constraints(dofs, np.zeros(dofs.size), ties)},
+            equations or {},
+            references,
+            LinearSolver("direct"),
+            NewtonOptions(tolerance=tolerance, scale=scale),
         )
 
     def prescribe(self, dofs: np.ndarray, value: float) -> None:

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 from petsc4py import PETSc
+from support_mechanics import CAM, COMM, SE, shared_mesh
+
 from ssbmech.case.curves import ConstantCurve, ExpressionCurve, LinearCurve, PointsCurve
 from ssbmech.constants import thermal_voltage
 from ssbmech.discretise import make_setting
@@ -30,7 +32,6 @@ from ssbmech.solve.numbering import Constraints
 from ssbmech.solve.system import CoupledSystem, NewtonOptions
 from ssbmech.stack.platen import Collector, Platen
 from ssbmech_mesh.primitives import layered_block
-from support_mechanics import CAM, COMM, SE, shared_mesh
 
 GRAIN, FACE = ("CAM", "CAM"), ("CAM", "SE")
 VOLTAGE = thermal_voltage(298.15)
@@ -68,11 +69,16 @@ class Bench:
     def __init__(self, folder: Path, degree: int = 1) -> None:
         tagged = shared_mesh(
             folder / "stack.msh",
-            lambda path: layered_block(path, [2.0, 2.0], [1.0, 1.0, 1.5], ["CAM_1", "CAM_2", "SE"], [2, 2, [1, 1, 2]]),
+            lambda path: layered_block(
+                path, [2.0, 2.0], [1.0, 1.0, 1.5], ["CAM_1", "CAM_2", "SE"], [2, 2, [1, 1, 2]]
+            ),
         )
         bodies = assign_bodies(tagged, {"CAM": ["CAM*"], "SE": ["SE"]})
         carriers = {
-            "displacement": ["CAM", "SE"], "potential": ["CAM", "SE"], "stoichiometry": ["CAM"], "chemical_potential": ["CAM"],
+            "displacement": ["CAM", "SE"],
+            "potential": ["CAM", "SE"],
+            "stoichiometry": ["CAM"],
+            "chemical_potential": ["CAM"],
         }
         self.tagged = tagged
         self.setting, _ = make_setting(
@@ -86,7 +92,12 @@ class Bench:
             state = AMPLITUDE[name][0]
             unknown.value.x.array[:] = state * rough(unknown, 0.3)
             unknown.previous.x.array[:] = 0.9 * state * rough(unknown, 0.35)
-        middle = {"stoichiometry": 0.6, "chemical_potential": -3.8, "collector_potential": 3.82, "platen_displacement": 0.01}
+        middle = {
+            "stoichiometry": 0.6,
+            "chemical_potential": -3.8,
+            "collector_potential": 3.82,
+            "platen_displacement": 0.01,
+        }
         for name, value in middle.items():
             s[name].value.x.array[:] += value
             s[name].previous.x.array[:] += value
@@ -99,10 +110,18 @@ class Bench:
         equations = {"collector_potential": Collector(0.7), "platen_displacement": platen}
         references = {name: lambda: 1.0 for name in self.setting.unknowns}
         return CoupledSystem(
-            self.setting, terms, constraints or {}, equations, references, LinearSolver("direct"), NewtonOptions()
+            self.setting,
+            terms,
+            constraints or {},
+            equations,
+            references,
+            LinearSolver("direct"),
+            NewtonOptions(),
         )
 
-    def mismatch(self, terms: list[Any], relative_step: float, constraints: dict[str, Constraints] | None = None) -> float:
+    def mismatch(
+        self, terms: list[Any], relative_step: float, constraints: dict[str, Constraints] | None = None
+    ) -> float:
         """Largest over the rows' fields of |J d − ΔR/2h| / |J d|."""
         system = self.system(terms, constraints)
         n, s = system.numbering, self.setting
@@ -160,9 +179,13 @@ TERMS: dict[str, tuple[Callable[[Bench], list[Any]], float]] = {
     "cohesion, unbreakable": (lambda b: [Cohesion(b.setting, FACE, CohesiveLaw(1e4, 2e4), b.damage)], 1e-3),
     "cohesion": (lambda b: [Cohesion(b.setting, FACE, EQUAL, b.damage)], 1e-5),
     "cohesion, mixed mode": (lambda b: [Cohesion(b.setting, FACE, MIXED, b.damage)], 1e-5),
-    "cohesion, viscous": (lambda b: [Cohesion(b.setting, FACE, replace(EQUAL, viscosity=60.0), b.damage)], 1e-5),
+    "cohesion, viscous": (
+        lambda b: [Cohesion(b.setting, FACE, replace(EQUAL, viscosity=60.0), b.damage)],
+        1e-5,
+    ),
     "cohesion, mixed mode, viscous": (
-        lambda b: [Cohesion(b.setting, FACE, replace(MIXED, viscosity=60.0), b.damage)], 1e-5
+        lambda b: [Cohesion(b.setting, FACE, replace(MIXED, viscosity=60.0), b.damage)],
+        1e-5,
     ),
     "cohesion of one phase with itself": (lambda b: [Cohesion(b.setting, GRAIN, MIXED, b.damage)], 1e-5),
     "charge transfer": (lambda b: [transfer(b, None)], 1e-3),
@@ -171,7 +194,10 @@ TERMS: dict[str, tuple[Callable[[Bench], list[Any]], float]] = {
     "lithium, from the potential": (lambda b: [lithium(b.setting, "from_open_circuit_potential")], 1e-4),
     "lithium, ideal solution": (lambda b: [lithium(b.setting, "ideal_solution")], 1e-4),
     "lithium, dilute solution": (lambda b: [lithium(b.setting, "dilute_solution")], 1e-4),
-    "lithium without stress": (lambda b: [lithium(b.setting, "from_open_circuit_potential", coupled=False)], 1e-4),
+    "lithium without stress": (
+        lambda b: [lithium(b.setting, "from_open_circuit_potential", coupled=False)],
+        1e-4,
+    ),
     "conduction": (
         lambda b: [
             Conduction(b.setting, "CAM", LinearCurve(slope=3.0, zero=-0.5), True),
@@ -180,7 +206,10 @@ TERMS: dict[str, tuple[Callable[[Bench], list[Any]], float]] = {
         1e-3,
     ),
     "contact conductance": (
-        lambda b: [ContactConductance(b.setting, GRAIN, 50.0, 1.0, Cohesion(b.setting, GRAIN, EQUAL, b.damage))], 1e-5
+        lambda b: [
+            ContactConductance(b.setting, GRAIN, 50.0, 1.0, Cohesion(b.setting, GRAIN, EQUAL, b.damage))
+        ],
+        1e-5,
     ),
     "counter electrode": (lambda b: [CounterElectrode(b.setting, "z+", 8.0, VOLTAGE)], 1e-3),
     "wiring": (lambda b: [Wiring(b.setting, "CAM", 11.0)], 1e-3),
@@ -201,7 +230,11 @@ def regimes(bench: Bench, law: CohesiveLaw) -> list[int]:
     s = bench.setting
     u, broken = s["displacement"].value.x.array.reshape(-1, 3), s["displacement"].broken
     x = broken.space.tabulate_dof_coordinates()[: broken.body_of_dof.size]
-    here = {tuple(np.round(c, 6)): k for k, c in enumerate(x) if abs(c[2] - 2) < 1e-9 and broken.body_of_dof[k] == 1}
+    here = {
+        tuple(np.round(c, 6)): k
+        for k, c in enumerate(x)
+        if abs(c[2] - 2) < 1e-9 and broken.body_of_dof[k] == 1
+    }
     counts = np.zeros(3, dtype=int)
     for k, c in enumerate(x):
         other = here.get(tuple(np.round(c, 6)))
@@ -227,8 +260,15 @@ def test_tangent_of_everything_with_ties(shared_tmp_path: Path, degree: int) -> 
     s = bench.setting
     terms: list[Any] = [elasticity(s), Elasticity(s, "SE", SE), transfer(bench, MIXED)]
     terms += [Cohesion(s, pair, law, bench.damage) for pair, law in ((GRAIN, EQUAL), (FACE, MIXED))]
-    terms += [lithium(s, "from_open_circuit_potential"), Wiring(s, "CAM", 11.0), CounterElectrode(s, "z+", 8.0, VOLTAGE)]
-    terms += [Conduction(s, "CAM", LinearCurve(slope=3.0, zero=-0.5), True), Conduction(s, "SE", ConstantCurve(value=0.2), False)]
+    terms += [
+        lithium(s, "from_open_circuit_potential"),
+        Wiring(s, "CAM", 11.0),
+        CounterElectrode(s, "z+", 8.0, VOLTAGE),
+    ]
+    terms += [
+        Conduction(s, "CAM", LinearCurve(slope=3.0, zero=-0.5), True),
+        Conduction(s, "SE", ConstantCurve(value=0.2), False),
+    ]
     from ssbmech.stack.boundary import displacement_constraints, face_dofs
 
     u, phi = s["displacement"].broken, s["potential"].broken

@@ -18,10 +18,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import ufl
+from support_mechanics import CAM, SE, Laminate, shared_mesh
+
 from ssbmech.domain.mesh import cell_count
 from ssbmech.materials.cohesive import CohesiveLaw
 from ssbmech_mesh.primitives import concentric_octant
-from support_mechanics import CAM, SE, Laminate, shared_mesh
 
 PAIR = ("core", "shell")
 BOND = 1e7  # MPa/um; its compliance is 0.3 % of the core's at a = 1 um, and is part of the closed form
@@ -51,9 +52,13 @@ class Closed:
 
 
 def octant(folder: Path, b: float, sizes: list[float], degree: int, fixed: bool = False) -> Laminate:
-    tagged = shared_mesh(folder / f"octant_{degree}_{sizes[1]}.msh", lambda path: concentric_octant(path, 1.0, b, sizes))
+    tagged = shared_mesh(
+        folder / f"octant_{degree}_{sizes[1]}.msh", lambda path: concentric_octant(path, 1.0, b, sizes)
+    )
     law = CohesiveLaw(BOND, BOND)
-    problem = Laminate(tagged, {"core": CAM, "shell": SE}, {PAIR: law}, degree, strained=["core"], pressed=["outer"])
+    problem = Laminate(
+        tagged, {"core": CAM, "shell": SE}, {PAIR: law}, degree, strained=["core"], pressed=["outer"]
+    )
     held = [problem.dofs(face, axis) for axis, face in enumerate(("x-", "y-", "z-"))]
     if fixed:
         held += [problem.dofs("outer", axis) for axis in range(3)]
@@ -77,7 +82,9 @@ def displacement_error(problem: Laminate, exact: Closed) -> float:
     r = ufl.sqrt(ufl.dot(x, x))
     u = problem.setting["displacement"].value
     fields = {"core": exact.core * x, "shell": exact.A * x + exact.B * x / r**3}
-    square = sum(problem.integral(ufl.dot(u - v, u - v) * problem.setting.dx(name)) for name, v in fields.items())
+    square = sum(
+        problem.integral(ufl.dot(u - v, u - v) * problem.setting.dx(name)) for name, v in fields.items()
+    )
     norm = sum(problem.integral(ufl.dot(v, v) * problem.setting.dx(name)) for name, v in fields.items())
     return float(np.sqrt(square / norm))
 
@@ -115,7 +122,9 @@ def test_pressure_and_fixed_radius(shared_tmp_path: Path, fixed: bool) -> None:
     for strain, pressure in ((1e-3, None),) if fixed else ((-1e-3, 0.0), (-1e-3, 50.0), (1e-3, 0.0)):
         solved(problem, strain, pressure or 0.0)
         exact = Closed(1.0, 2.0, strain, pressure)
-        print(fixed, strain, pressure, core_pressure(problem) / exact.p - 1, displacement_error(problem, exact))
+        print(
+            fixed, strain, pressure, core_pressure(problem) / exact.p - 1, displacement_error(problem, exact)
+        )
         assert core_pressure(problem) == pytest.approx(exact.p, rel=3e-3)  # geometry, O(h²)
         assert displacement_error(problem, exact) < 4e-3
 
@@ -123,7 +132,11 @@ def test_pressure_and_fixed_radius(shared_tmp_path: Path, fixed: bool) -> None:
 def test_infinite_matrix(shared_tmp_path: Path) -> None:
     """b = 8a stands for an infinite matrix to (a/b)³ = 0.2 % (V05)."""
     problem = octant(shared_tmp_path, 8.0, [0.4, 0.14, 3.0], 2)
-    for pressure, published in ((0.0, -29.539812869963717), (5.0, -23.22417414550315), (50.0, 33.61657437464196)):
+    for pressure, published in (
+        (0.0, -29.539812869963717),
+        (5.0, -23.22417414550315),
+        (50.0, 33.61657437464196),
+    ):
         solved(problem, -1e-3, pressure)
         exact = Closed(1.0, 8.0, -1e-3, pressure)
         print(pressure, core_pressure(problem) / exact.p - 1, core_pressure(problem) / published - 1)

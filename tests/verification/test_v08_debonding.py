@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.optimize import brentq
+from support_mechanics import CAM, SE, Laminate, shared_mesh
+
+from ssbmech.domain.mesh import cell_count
 from ssbmech.materials.cohesive import CohesiveLaw
 from ssbmech_mesh.primitives import concentric_octant
-from support_mechanics import CAM, SE, Laminate, shared_mesh
 
 PAIR = ("core", "shell")
 R, B, P0 = 5.0, 12.5, 5.0  # um, um, MPa
@@ -60,20 +62,50 @@ def test_closed_form_gives_the_published_path() -> None:
     assert opening + traction * (a1 + 1 / (3 * CAM.bulk_modulus)) * R == pytest.approx(drive, rel=1e-6)
 
 
-@pytest.fixture
-def sphere(shared_tmp_path: Path) -> Laminate:
-    tagged = shared_mesh(
-        shared_tmp_path / "octant.msh", lambda path: concentric_octant(path, R, B, [2.0, 0.9, 3.0])
+def shrinking(folder: Path, sizes: list[float]) -> Laminate:
+    tagged = shared_mesh(folder / f"octant_{sizes[1]}.msh", lambda path: concentric_octant(path, R, B, sizes))
+    problem = Laminate(
+        tagged, {"core": CAM, "shell": SE}, {PAIR: LAW}, 2, strained=["core"], pressed=["outer"]
     )
-    problem = Laminate(tagged, {"core": CAM, "shell": SE}, {PAIR: LAW}, 2, strained=["core"], pressed=["outer"])
     problem.constrain([problem.dofs(face, axis) for axis, face in enumerate(("x-", "y-", "z-"))])
     problem.pressure["outer"].value = P0
     return problem
 
 
+@pytest.fixture
+def sphere(shared_tmp_path: Path) -> Laminate:
+    return shrinking(shared_tmp_path, [2.5, 1.1, 4.0])
+
+
+def test_gap_after_separation(shared_tmp_path: Path) -> None:
+    """A bond that is gone from the start: the gap is R (|ε| − P_0 C_2), to second order in the edge length."""
+    errors, cells = [], []
+    for h in (2.0, 1.0):
+        problem = shrinking(shared_tmp_path, [2 * h, h, 3 * h])
+        problem.damage.x.array[:] = 1.0
+        problem.eigenstrain["core"].value = -0.01
+        problem.solve()
+        errors.append(abs(problem.mean_opening(PAIR) / (R * (0.01 - P0 * C2)) - 1))
+        cells.append(cell_count(problem.tagged))
+    order = np.log(errors[0] / errors[1]) / np.log((cells[1] / cells[0]) ** (1 / 3))
+    print(errors, cells, order)
+    assert errors[1] < 2e-3
+    assert order > 1.7
+
+
 def test_debonding_path(sphere: Laminate) -> None:
     """Shrink, separate, swell back until the faces meet, press, and shrink again: opening and traction on the closed form."""
-    path = [0.0, 0.5 * SOFTENS, 0.9 * SOFTENS, 1.3 * SOFTENS, -0.0031, -0.0055, -0.0075, 0.99 * SEPARATES, 1.1 * SEPARATES]
+    path = [
+        0.0,
+        0.5 * SOFTENS,
+        0.9 * SOFTENS,
+        1.3 * SOFTENS,
+        -0.0031,
+        -0.0055,
+        -0.0075,
+        0.99 * SEPARATES,
+        1.1 * SEPARATES,
+    ]
     path += [0.5 * SEPARATES, -1.05 * P0 * C2, -0.5 * P0 * C2, 0.0, 1.1 * SEPARATES]
     states: dict[float, float] = {}
     largest, worst_opening, worst_traction = 0.0, 0.0, 0.0
@@ -84,7 +116,9 @@ def test_debonding_path(sphere: Laminate) -> None:
         largest = max(largest, opening)
         found, stress = sphere.mean_opening(PAIR), sphere.mean_traction(PAIR)
         low, high = sphere.damage_range(PAIR)
-        print(f"{strain:.6f} {opening:.6e} {found / opening - 1:.2e} {traction:.5f} {stress - traction:.2e} {low:.5f} {high:.5f}")
+        print(
+            f"{strain:.6f} {opening:.6e} {found / opening - 1:.2e} {traction:.5f} {stress - traction:.2e} {low:.5f} {high:.5f}"
+        )
         worst_opening = max(worst_opening, abs(found - opening) / max(abs(opening), FINAL / 10))
         worst_traction = max(worst_traction, abs(stress - traction) / 20.0)
         states[strain] = stress
@@ -95,7 +129,7 @@ def test_debonding_path(sphere: Laminate) -> None:
         elif strain == path[8]:
             assert low == 1.0
             assert abs(stress) < 1e-9
-    # The polyhedron's distance from the sphere is h²/(8 R) ~ 0.4 % of R; opening and traction are to that share as good.
+    # The polyhedron's distance from the sphere is h²/(8 R) ~ 0.6 % of R; opening and traction are to that share as good.
     # The edges of the polyhedron disturb the traction, so that single points begin to soften up to 15 % early; the onset of
     # the whole face is where the straight lines before and after it meet.
     (e1, t1), (e2, t2), (e3, t3), (e4, t4) = [(e, states[e]) for e in (path[0], path[1], path[4], path[5])]
@@ -104,8 +138,8 @@ def test_debonding_path(sphere: Laminate) -> None:
     print(worst_opening, worst_traction, meeting / SOFTENS - 1)
     assert meeting == pytest.approx(SOFTENS, rel=5e-3)
     assert t1 + before * (meeting - e1) == pytest.approx(20.0, rel=5e-3)
-    assert worst_opening < 2e-3
-    assert worst_traction < 5e-3
+    assert worst_opening < 2.5e-3
+    assert worst_traction < 8e-3
 
 
 def test_work_of_separation(sphere: Laminate) -> None:
@@ -130,7 +164,13 @@ def test_work_of_separation(sphere: Laminate) -> None:
     energy = sphere.energy
     pressing = -P0 * (outer_displacement(sphere) - outer)
     balance = energy["chemical_work"] + pressing - (energy["stored"] - start) - energy["fracture_dissipation"]
-    print(work, energy, pressing, balance / energy["fracture_dissipation"], energy["fracture_dissipation"] / area)
+    print(
+        work,
+        energy,
+        pressing,
+        balance / energy["fracture_dissipation"],
+        energy["fracture_dissipation"] / area,
+    )
     assert energy["fracture_dissipation"] == pytest.approx(0.5 * area, rel=1e-9)
     assert work == pytest.approx(0.5, rel=5e-3)
     assert abs(balance) < 5e-3 * energy["fracture_dissipation"]

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.optimize import brentq
+from support_mechanics import SE, Laminate, oedometric, shared_mesh
+
 from ssbmech.materials.cohesive import CohesiveLaw
 from ssbmech.stack.platen import Platen
 from ssbmech_mesh.primitives import layered_block
-from support_mechanics import SE, Laminate, oedometric, shared_mesh
 
 PAIR = ("low", "high")
 HEIGHT = 10.0  # um, of each block
@@ -28,10 +29,16 @@ def damage_after(largest: float, law: CohesiveLaw) -> float:
     """Bilinear damage of the largest opening reached."""
     assert law.strength is not None and law.toughness is not None
     onset, final = law.strength / law.stiffness, 2 * law.toughness / law.strength
-    return float(np.clip(final * (largest - onset) / (largest * (final - onset)), 0.0, 1.0)) if largest > 0 else 0.0
+    return (
+        float(np.clip(final * (largest - onset) / (largest * (final - onset)), 0.0, 1.0))
+        if largest > 0
+        else 0.0
+    )
 
 
-def exact_path(modulus: float, law: CohesiveLaw, path: list[float], shear: bool) -> list[tuple[float, float, float]]:
+def exact_path(
+    modulus: float, law: CohesiveLaw, path: list[float], shear: bool
+) -> list[tuple[float, float, float]]:
     """(opening, traction, damage) at each top displacement: root of M (U − δ)/2L = t(δ, history)."""
     largest, out = 0.0, []
     for top in path:
@@ -52,10 +59,16 @@ def exact_path(modulus: float, law: CohesiveLaw, path: list[float], shear: bool)
 
 
 def blocks(
-    folder: Path, law: CohesiveLaw, n: list[int], degree: int = 1, scalars: tuple[str, ...] = (), height: float = HEIGHT
+    folder: Path,
+    law: CohesiveLaw,
+    n: list[int],
+    degree: int = 1,
+    scalars: tuple[str, ...] = (),
+    height: float = HEIGHT,
 ) -> Laminate:
     tagged = shared_mesh(
-        folder / "blocks.msh", lambda path: layered_block(path, [6.0, 6.0], [height, height], ["low", "high"], n)
+        folder / "blocks.msh",
+        lambda path: layered_block(path, [6.0, 6.0], [height, height], ["low", "high"], n),
     )
     return Laminate(tagged, {"low": SE, "high": SE}, {PAIR: law}, degree, scalars=scalars)
 
@@ -172,7 +185,9 @@ def test_mixed_mode_table(shared_tmp_path: Path) -> None:
     top, bottom = problem.dofs("z+", 0), problem.dofs("z-", 0)
     top_z = problem.dofs("z+", 2)
     problem.constrain(
-        [problem.all_dofs(1), top, top_z, bottom, problem.dofs("z-", 2)], ties, {name: Free() for name in names}
+        [problem.all_dofs(1), top, top_z, bottom, problem.dofs("z-", 2)],
+        ties,
+        {name: Free() for name in names},
     )
     moduli = np.array([SE.shear_modulus, oedometric(SE)])
     stress = problem.elasticity["low"].stress()
