@@ -77,7 +77,7 @@ class LinearSolver:
         """Choose options and, for the field split, tell PETSc the fields."""
         self._system = system
         options = {
-            "snes_linesearch_type": "basic",
+            "snes_linesearch_type": "l2",
             **(_DIRECT if self.kind == "direct" else _FIELD_SPLIT),
             **self._user,
         }
