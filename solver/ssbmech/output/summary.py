@@ -19,7 +19,7 @@ from ssbmech.solve.system import Timings
 
 CITATIONS = (
     "F. C. Larche, J. W. Cahn, Acta Metall. 21 (1973) 1051: chemical potential of a stressed solid",
-    "A. Turon, P. P. Camanho, J. Costa, C. G. Davila, Mech. Mater. 38 (2006) 1072: bilinear cohesive law",
+    "P. P. Camanho, C. G. Davila, NASA/TM-2002-211737: bilinear cohesive law, onset under mixed mode",
     "M. L. Benzeggagh, M. Kenane, Compos. Sci. Technol. 56 (1996) 439: toughness under mixed mode",
     "I. A. Baratta et al., DOLFINx, doi:10.5281/zenodo.10447666",
     "S. Balay et al., PETSc/TAO Users Manual, ANL-21/39",
