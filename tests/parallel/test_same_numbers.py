@@ -69,23 +69,23 @@ programme:
 cell: {nominal_capacity: 200 mAh/g}
 numerics:
   newton: {maximum_iterations: 40, tolerance: 1e-9}
-  time_step: {initial: 10 s, maximum: 400 s, growth: 2}
+  time_step: {initial: 200 s, maximum: 200 s, target_iterations: 100}
 """
 
 STORED = {
-    "steps": 23.0,
-    "potential [V]": 3.760983527495375,
-    "pressure [MPa]": 6.418203905250139,
-    "platen [um]": -0.003613564641680231,
-    "displacement² [um5]": 0.0005966238815833581,
-    "electrolyte potential [V um3]": -0.07394705878922063,
-    "stoichiometry² [um3]": 13.456119181635112,
-    "lowest stoichiometry": 0.7379414108666371,
+    "steps": 26.0,
+    "potential [V]": 3.7609795604304193,
+    "pressure [MPa]": 6.418133333864163,
+    "platen [um]": -0.0036206217806061215,
+    "displacement² [um5]": 0.0005979079153791779,
+    "electrolyte potential [V um3]": -0.07394691460094181,
+    "stoichiometry² [um3]": 13.456130743678644,
+    "lowest stoichiometry": 0.7377593993634821,
     "area": 28.000000000000007,
-    "damaged": 0.7024108226509762,
-    "delaminated": 0.2421307747758456,
-    "active": 0.7578692252241545,
-    "crack_volume": 0.05406429636010666,
+    "damaged": 0.6997473296425374,
+    "delaminated": 0.23980962846151482,
+    "active": 0.7601903715384851,
+    "crack_volume": 0.05392024430956241,
 }
 
 
@@ -137,6 +137,6 @@ def test_same_numbers_on_any_number_of_ranks(shared_tmp_path: Path) -> None:
     found = figures(model, evolution, steps)
     for name, value in found.items():
         print(f'    "{name}": {value!r},')
-    print(notices)
+    assert not notices  # equal steps whatever the Newton solver does: a rejected one would change the numbers
     assert 0.02 < found["delaminated"] < 0.98  # cracks are on their way: the comparison covers softening
     assert found == pytest.approx(STORED, rel=1e-8)
