@@ -13,6 +13,7 @@ import ufl
 import yaml
 from dolfinx import fem
 from mpi4py import MPI
+
 from ssbmech import compat
 from ssbmech.case import load_case
 from ssbmech.discretise import make_setting

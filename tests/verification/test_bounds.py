@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import support_coupled as sc
+
 from ssbmech.case.curves import ConstantCurve
 from ssbmech.discretise import make_setting
 from ssbmech.domain.bodies import assign_bodies

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import support_coupled as sc
+
 from ssbmech.output.ledger import Balance
 
 CASE: dict[str, Any] = {

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import support_coupled as sc
 from scipy.optimize import brentq
+
 from ssbmech.domain.mesh import TaggedMesh
 from ssbmech_mesh.primitives import layered_block
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import support_coupled as sc
+
 from ssbmech.domain.mesh import TaggedMesh
 from ssbmech.evolution import Evolution
 from ssbmech_mesh.primitives import concentric_octant

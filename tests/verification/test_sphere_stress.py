@@ -15,6 +15,7 @@ import pytest
 import support_coupled as sc
 import ufl
 from scipy.optimize import brentq
+
 from ssbmech.case.curves import LinearCurve
 from ssbmech.domain.mesh import TaggedMesh
 from ssbmech.materials.elastic import IsotropicElasticity

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import support_coupled as sc
+
 from ssbmech.case.curves import ConstantCurve, LinearCurve
 from ssbmech.domain.mesh import TaggedMesh
 from ssbmech.evolution import Evolution
