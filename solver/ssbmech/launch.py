@@ -52,6 +52,10 @@ def relaunch(ranks: int, arguments: Sequence[str]) -> int:
     environment.setdefault("OMP_NUM_THREADS", "1")
     environment["SSBMECH_TERMINAL"] = str(int(sys.stdout.isatty()))
     environment.setdefault("OMPI_MCA_rmaps_base_oversubscribe", "1")
+    if 2 * ranks > (os.cpu_count() or 1):
+        # The same for Open MPI 5 and 6, which count cores without their second threads.
+        for name in ("PRTE_MCA_rmaps_default_mapping_policy", "PRTE_MCA_mapby"):
+            environment.setdefault(name, ":oversubscribe")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         environment.setdefault("OMPI_ALLOW_RUN_AS_ROOT", "1")
         environment.setdefault("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")

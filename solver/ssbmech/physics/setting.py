@@ -119,7 +119,8 @@ class Setting:
 
     def dx_nodal(self, phase: str) -> Any:
         """Volume measure of a phase with the vertices as quadrature points: mass matrices become diagonal."""
-        return self._measure("dx", self.cells, {"quadrature_rule": "vertex"})(self.phase_number[phase])
+        metadata = {"quadrature_rule": "vertex", "quadrature_degree": 1}
+        return self._measure("dx", self.cells, metadata)(self.phase_number[phase])
 
     def dS(self, pair: tuple[str, str]) -> Any:
         """Interface measure of a pair of phases, '+' being the first of them."""
