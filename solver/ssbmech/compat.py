@@ -65,6 +65,12 @@ def create_mesh(
     return dmesh.create_mesh(comm, cells, x=points, e=domain, partitioner=partitioner)
 
 
+def cell_nodes(mesh: dmesh.Mesh) -> npt.NDArray[np.int32]:
+    """(cells, nodes) rows of ``mesh.geometry.x`` of the owned and ghost cells."""
+    nodes = mesh.geometry.dofmaps[0] if VERSION >= (0, 11) else mesh.geometry.dofmap
+    return np.asarray(nodes, dtype=np.int32)
+
+
 def vector(compiled: Any) -> Any:
     """A vector that the compiled linear form is assembled into."""
     return fem.create_vector(compiled.function_spaces[0] if VERSION >= (0, 10) else compiled)
