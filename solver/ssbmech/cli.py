@@ -243,7 +243,9 @@ def _guarded_exit(write: Callable[[], object], out: Path) -> None:
 
 @app.command()
 def report(
-    outs: Annotated[list[Path], typer.Argument(metavar="OUT...", help="Folders of runs.", show_default=False)],
+    outs: Annotated[
+        list[Path], typer.Argument(metavar="OUT...", help="Folders of runs.", show_default=False)
+    ],
     compare: Annotated[
         Path | None,
         typer.Option("--compare", metavar="PNG", help="Draw the curves of all runs into one picture."),

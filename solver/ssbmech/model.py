@@ -137,7 +137,7 @@ def _carriers(case: Case) -> tuple[dict[str, list[str]], list[str]]:
         carriers["potential"] = _conductors(case, "electronic") + _conductors(case, "ionic")
         active = [n for n, p in phases.items() if p.lithium is not None]
         carriers["stoichiometry"] = active
-        carriers["chemical_potential"] = active
+        carriers["stress_potential"] = active
         scalars.insert(0, "collector_potential")
     return carriers, scalars
 
@@ -281,6 +281,7 @@ def _add_interfaces(model: Model, pairs: list[Pair]) -> None:
             model.transfer[pair] = ChargeTransfer(
                 setting,
                 pair,
+                model.lithium[pair[0]].open_circuit,
                 t.exchange_current_density.at(case.cell.temperature),
                 t.anodic_transfer_coefficient,
                 t.contact_pressure_scale,
@@ -300,7 +301,7 @@ def _set_initial_state(model: Model) -> None:
     if "stoichiometry" not in setting:
         return
     start = {}
-    x, m = setting["stoichiometry"], setting["chemical_potential"]
+    x = setting["stoichiometry"]
     x.value.x.array[:] = 0.5
     for name in model.lithium:
         lithium = model.case.phases[name].lithium
@@ -309,7 +310,6 @@ def _set_initial_state(model: Model) -> None:
         potential = float(model.lithium[name].open_circuit(start[name]))
         mask = np.append(model.bodies.of_phases([name]), False)  # the last entry serves the void dof, body -1
         x.value.x.array[mask[x.broken.body_of_dof]] = start[name]
-        m.value.x.array[mask[m.broken.body_of_dof]] = -potential
         setting["collector_potential"].value.x.array[:] = potential
     for unknown in setting.unknowns.values():
         unknown.accept()
@@ -332,7 +332,7 @@ def _references(model: Model) -> dict[str, Any]:
         "potential": current,
         "collector_potential": current,
         "stoichiometry": current,
-        "chemical_potential": lambda: active,
+        "stress_potential": lambda: active,
     }
 
 

@@ -34,7 +34,9 @@ class FieldsFile:
         vector = broken_space(mesh, ("Lagrange", 1, (model.tagged.dim,)), bodies.cell_body, everywhere)
         self._table = scalar.space.dofmap.list
         self._space = scalar.space
-        names = [n for n in ("potential", "stoichiometry", "chemical_potential") if n in model.setting]
+        self._body = scalar.body_of_dof
+        names = [n for n in ("potential", "stoichiometry", "stress_potential") if n in model.setting]
+        names += ["chemical_potential"] if model.lithium else []
         self.functions = {n: fem.Function(scalar.space, name=n) for n in (*names, "body", "phase")}
         if "displacement" in model.setting:
             self.functions["displacement"] = fem.Function(vector.space, name="displacement")
@@ -67,6 +69,15 @@ class FieldsFile:
         block[:] = np.nan
         block[self._table[carried]] = values.reshape(-1, bs)[corners]
 
+    def _chemical_potential(self) -> None:
+        """µ/F = −U(x) + s at the nodes, phase by phase; NaN in passive bodies."""
+        x, s = (self.functions[name].x.array for name in ("stoichiometry", "stress_potential"))
+        values = self.functions["chemical_potential"].x.array
+        values[:] = np.nan
+        for phase, lithium in self.model.lithium.items():
+            here = self.model.bodies.of_phases([phase])[self._body]
+            values[here] = s[here] - lithium.open_circuit(x[here])
+
     def _smooth(self, name: str, values: Floats) -> None:
         imap = self._space.dofmap.index_map
         total, weight = la.vector(imap, 1), la.vector(imap, 1)
@@ -85,9 +96,11 @@ class FieldsFile:
 
     def write(self, time: float, cells: CellState) -> None:
         """Write one state; collective."""
-        for name in ("displacement", "potential", "stoichiometry", "chemical_potential"):
+        for name in ("displacement", "potential", "stoichiometry", "stress_potential"):
             if name in self.functions:
                 self._copy(name)
+        if self.model.lithium:
+            self._chemical_potential()
         if "displacement" in self.functions:
             measures = (cells.von_mises(), cells.hydrostatic(), cells.maximum_principal())
             for name, values in zip(STRESS_MEASURES, measures, strict=True):

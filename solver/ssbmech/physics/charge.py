@@ -79,6 +79,7 @@ class ChargeTransfer:
     test function): charge passed is lithium passed.
 
     Attributes:
+        open_circuit: U of the active material, curve of x [V].
         exchange: exchange current density, curve of x [A/m²].
         alpha: anodic transfer coefficient.
         contact_pressure_scale: p_0 of the transmissivity [MPa].
@@ -87,6 +88,7 @@ class ChargeTransfer:
 
     setting: Setting
     pair: Pair
+    open_circuit: Any
     exchange: Any
     alpha: float
     contact_pressure_scale: float
@@ -94,10 +96,11 @@ class ChargeTransfer:
     cohesion: Cohesion | None = None
 
     def overpotential(self) -> Any:
-        """η = φ_s − φ_e + µ/F [V]."""
-        phi, m = self.setting["potential"].value, self.setting["chemical_potential"].value
+        """η = φ_s − φ_e + µ/F [V], µ/F = −U(x) + s."""
+        phi, s = self.setting["potential"].value, self.setting["stress_potential"].value
         collector = self.setting["collector_potential"].value
-        return phi("+") + collector("+") - phi("-") + m("+")
+        open_circuit = self.open_circuit.ufl(self.setting["stoichiometry"].value("+"))
+        return phi("+") + collector("+") - phi("-") + s("+") - open_circuit
 
     def transmissivity(self) -> Any:
         return interface_transmissivity(self.cohesion, self.contact_pressure_scale)

@@ -1,6 +1,7 @@
-"""Weak forms of lithium in an active material: conservation and the chemical potential.
+"""Weak forms of lithium in an active material: conservation, and the part of the chemical potential that is due to stress.
 
-Lithium is counted as charge: q = F c_max [pC/µm³], m = µ/F [V].
+Lithium is counted as charge: q = F c_max [pC/µm³]. The chemical potential is µ/F = −U(x) + s [V]; its stress part s is the nodal
+unknown, not µ itself. The steep U(x) then never enters a gradient of nodal values, and ordinary diffusion is exact.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from ssbmech.physics.setting import Energy, Setting
 class Lithium:
     """Two rows for one active phase, backward Euler in time.
 
-    Conservation (row ``stoichiometry``):       ∫ q (x − x_old)/dt w − J·∇w dx = (interface flux)
-    Chemical potential (row ``chemical_potential``):  ∫ [m + U(x) + (σ : ∂ε_ch/∂x)/q] z dx = 0
+    Conservation (row ``stoichiometry``):   ∫ q (x − x_old)/dt w − J·∇w dx = (interface flux)
+    Stress part (row ``stress_potential``):  ∫ [s + (σ : ∂ε_ch/∂x)/q] z dx = 0
 
     µ = −F U_ocp(x) − σ : ∂ε_ch/∂c (F. C. Larché and J. W. Cahn, Acta Metall. 21 (1973) 1051); isotropic: −F U − Ω σ_h. The storage term
-    and the potential row are integrated at the vertices, so that their mass matrices are diagonal: no overshoots on
+    and the stress row are integrated at the vertices, so that their mass matrices are diagonal: no overshoots on
     coarse meshes, and the amount of lithium is the sum over the nodes exactly.
 
     Attributes:
@@ -49,20 +50,19 @@ class Lithium:
 
     def flux(self) -> Any:
         """J [pA/µm²]."""
-        x, m = self.setting["stoichiometry"].value, self.setting["chemical_potential"].value
-        value, slope = self._open_circuit(x)
+        x, s = self.setting["stoichiometry"].value, self.setting["stress_potential"].value
+        _, slope = self._open_circuit(x)
+        diffusivity = self.diffusivity.ufl(x)
         return lithium_flux(
-            self.mobility,
-            self.diffusivity.ufl(x),
-            self.charge_density,
-            x,
-            m,
-            value,
-            slope,
-            self.thermal_voltage,
+            self.mobility, diffusivity, self.charge_density, x, s, slope, self.thermal_voltage
         )
 
-    def stress_potential(self) -> Any:
+    def chemical_potential(self) -> Any:
+        """µ/F = −U(x) + s [V]."""
+        value, _ = self._open_circuit(self.setting["stoichiometry"].value)
+        return self.setting["stress_potential"].value - value
+
+    def _stress_coupling(self) -> Any:
         """(σ : ∂ε_ch/∂x)/q [V], what a tensile stress takes off the potential; 0 without coupling."""
         if self.elasticity is None or self.elasticity.chemical_strain is None:
             return 0.0
@@ -71,13 +71,12 @@ class Lithium:
         return rate * ufl.tr(self.elasticity.stress()) / self.charge_density
 
     def residual(self) -> dict[str, ufl.Form]:
-        x, m = self.setting["stoichiometry"], self.setting["chemical_potential"]
+        x, s = self.setting["stoichiometry"], self.setting["stress_potential"]
         nodal, dx = self.setting.dx_nodal(self.phase), self.setting.dx(self.phase)
         storage = self.charge_density * (x.value - x.previous) / self.setting.time_step * x.test * nodal
-        value, _ = self._open_circuit(x.value)
         return {
             "stoichiometry": storage - ufl.dot(self.flux(), ufl.grad(x.test)) * dx,
-            "chemical_potential": (m.value + value + self.stress_potential()) * m.test * nodal,
+            "stress_potential": (s.value + self._stress_coupling()) * s.test * nodal,
         }
 
     def content(self, previous: bool = False) -> ufl.Form:
@@ -86,11 +85,15 @@ class Lithium:
         return self.charge_density * (x.previous if previous else x.value) * self.setting.dx_nodal(self.phase)
 
     def energies(self) -> list[Energy]:
-        x, m = self.setting["stoichiometry"], self.setting["chemical_potential"]
+        x = self.setting["stoichiometry"]
         nodal, dx = self.setting.dx_nodal(self.phase), self.setting.dx(self.phase)
         mean = 0.5 * (self._open_circuit(x.value)[0] + self._open_circuit(x.previous)[0])
         stored = -mean * self.charge_density * (x.value - x.previous) * nodal
         return [
             Energy("chemical_energy", "increment", stored),
-            Energy("diffusion_dissipation", "power", -ufl.dot(self.flux(), ufl.grad(m.value)) * dx),
+            Energy(
+                "diffusion_dissipation",
+                "power",
+                -ufl.dot(self.flux(), ufl.grad(self.chemical_potential())) * dx,
+            ),
         ]
