@@ -129,10 +129,16 @@ class TimeStepper:
             )
             step, iterations = self._attempt(segment, elapsed, step)
             after = self.evolution.monitored()
-            reached = _reached(segment, after)
-            if reached is not None:
-                step, after = self._locate(segment, elapsed, step, reached, before, after)
-                ended = reached
+            while (reached := _reached(segment, after)) is not None:
+                try:
+                    step, after = self._locate(segment, elapsed, step, reached, before, after)
+                except SolveError as error:
+                    # A shorter step, which may end before the limit, like any other step that fails.
+                    step, iterations = self._shorter(segment, elapsed, step, error)
+                    after = self.evolution.monitored()
+                else:
+                    ended = reached
+                    break
             elapsed += step
             self.time += step
             if ended is None and elapsed >= segment.duration * (1 - 1e-12):
@@ -160,20 +166,25 @@ class TimeStepper:
 
     def _attempt(self, segment: Segment, elapsed: float, step: float) -> tuple[float, int]:
         """Solve a step, smaller and smaller until it converges; returns the step and its Newton iterations."""
-        while True:
-            try:
-                return step, self._solve(segment, elapsed, step)
-            except SolveError as error:
-                self.rejected += 1
-                self._restore()
-                self._growth = None
-                smaller = step * self.control.shrink
-                if smaller < self.control.minimum:
-                    raise StepFailedError(
-                        f"programme step {segment.number} ({segment.kind}), t = {self.time + step:.6g} s, time step {step:.3g} s: {error}"
-                    ) from error
-                self.notice(f"t = {self.time:.6g} s: step of {step:.3g} s rejected, {error}")
-                step = smaller
+        try:
+            return step, self._solve(segment, elapsed, step)
+        except SolveError as error:
+            return self._shorter(segment, elapsed, step, error)
+
+    def _shorter(
+        self, segment: Segment, elapsed: float, step: float, error: SolveError
+    ) -> tuple[float, int]:
+        """Reject a step because of ``error`` and attempt a shorter one."""
+        self.rejected += 1
+        self._restore()
+        self._growth = None
+        smaller = step * self.control.shrink
+        if smaller < self.control.minimum:
+            raise StepFailedError(
+                f"programme step {segment.number} ({segment.kind}), t = {self.time + step:.6g} s, time step {step:.3g} s: {error}"
+            ) from error
+        self.notice(f"t = {self.time:.6g} s: step of {step:.3g} s rejected, {error}")
+        return self._attempt(segment, elapsed, smaller)
 
     def _solve(self, segment: Segment, elapsed: float, step: float) -> int:
         self._restore()
