@@ -67,7 +67,7 @@ class Manufactured:
 
     def __init__(self, n: int, degree: int, exact_step: bool) -> None:
         tagged = sc.unit_cube(n)
-        fields = ["displacement", "stoichiometry", "chemical_potential"]
+        fields = ["displacement", "stoichiometry", "stress_potential"]
         self.setting = s = sc.one_body(tagged, fields, displacement_degree=degree, degree=4)
         self.t = fem.Constant(s.mesh, 0.0)
         self.exact = e = Exact(s.mesh, self.t)
@@ -92,7 +92,7 @@ class Manufactured:
             dofs = np.unique(np.concatenate(faces))
             unrolled = (dofs[:, None] * block + np.arange(block)).reshape(-1).astype(np.int32)
             self.constraints[name] = Constraints(unrolled, np.zeros(unrolled.size))
-        references = {"displacement": 1.0, "stoichiometry": 1.0, "chemical_potential": 1.0}
+        references = {"displacement": 1.0, "stoichiometry": 1.0, "stress_potential": 1.0}
         self.system = sc.solver_of(s, [self.elasticity, lithium, sources], self.constraints, references, 1e-10)
 
     def march(self, end: float, steps: int) -> None:
@@ -162,7 +162,7 @@ def test_v25_space() -> None:
 
 
 def test_v25_linear_displacement() -> None:
-    """P1 displacement: its stress is constant in a cell, its gradient comes from the nodal field of the chemical potential.
+    """P1 displacement: its stress is constant in a cell, its gradient comes from the nodal field of the stress part of the potential.
 
     A wrong gradient (zero inside the cells) would leave the error of c where it is.
     """

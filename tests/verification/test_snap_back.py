@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ssbmech.solve.system import SolveError
 from support_mechanics import SE, oedometric
 from test_v10_cohesive_patch import MODE_I, PAIR, blocks, pulled
+
+from ssbmech.solve.system import SolveError
 
 HEIGHT, AREA = 150.0, 36.0
 PEAK = 20.0 * (1 / 1e4 + 2 * HEIGHT / oedometric(SE))  # um, displacement of the top at the strength

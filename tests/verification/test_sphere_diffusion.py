@@ -71,7 +71,7 @@ class Sphere:
     """One octant, stress-free, either with a flux through its surface or with the concentration given there."""
 
     def __init__(self, tagged: TaggedMesh, dirichlet: bool) -> None:
-        self.setting: Setting = sc.one_body(tagged, ["stoichiometry", "chemical_potential"])
+        self.setting: Setting = sc.one_body(tagged, ["stoichiometry", "stress_potential"])
         self.x = self.setting["stoichiometry"]
         self.lithium = Lithium(
             self.setting, "solid", CHARGE, LinearCurve(slope=-1.0, zero=4.0), ConstantCurve(value=DIFFUSIVITY),
@@ -89,7 +89,7 @@ class Sphere:
             rows = {"stoichiometry": -self.total / area * self.x.test * self.setting.ds("outer")}
             terms.append(sc.Added(rows))
         volume = np.pi * RADIUS**3 / 6
-        references = {"stoichiometry": self.total, "chemical_potential": volume}
+        references = {"stoichiometry": self.total, "stress_potential": volume}
         self.system: CoupledSystem = sc.solver_of(self.setting, terms, constraints, references)
 
     def content(self) -> float:
@@ -98,7 +98,6 @@ class Sphere:
     def march(self, tau: float, steps: int) -> np.ndarray:
         """Fields of x after ``steps`` equal steps from the uniform start (a copy)."""
         self.x.value.x.array[:] = START / MAXIMUM
-        self.setting["chemical_potential"].value.x.array[:] = -(4.0 - START / MAXIMUM)
         self.x.accept()
         self.setting.time_step.value = tau * RADIUS**2 / DIFFUSIVITY / steps
         for _ in range(steps):

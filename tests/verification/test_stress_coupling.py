@@ -26,11 +26,11 @@ CHARGE = sc.FARADAY * 1e-6 * MAXIMUM
 def test_tension_draws_lithium_in() -> None:
     """A cube whose dilatation is forced to be e z gathers lithium where it is stretched; total lithium stays.
 
-    At rest m = −U(x) − Ω σ_h/F is uniform, σ_h = K (e z − Ω c_max (x − x_0)), U = U_0 − s x, so
+    At rest µ/F = −U(x) − Ω σ_h/F is uniform, σ_h = K (e z − Ω c_max (x − x_0)), U = U_0 − s x, so
     x = x_0 + K Ω e (z − 1/2)/(F s + K Ω² c_max).
     """
     tagged = sc.unit_cube(4)
-    fields = ["displacement", "stoichiometry", "chemical_potential"]
+    fields = ["displacement", "stoichiometry", "stress_potential"]
     setting = sc.one_body(tagged, fields, displacement_degree=2)
     curve = LinearCurve(slope=OMEGA * MAXIMUM / 3, zero=START)
     elasticity = Elasticity(setting, "solid", IsotropicElasticity(STIFF, NU), curve)
@@ -45,7 +45,7 @@ def test_tension_draws_lithium_in() -> None:
         lambda p: np.stack([0 * p[:, 0], 0 * p[:, 0], 0.5 * gradient * p[:, 2] ** 2], axis=1),
     )
     held = Constraints(np.arange(forced.size, dtype=np.int32), forced)
-    references = {"displacement": 1.0, "stoichiometry": 1e-3, "chemical_potential": 1.0}
+    references = {"displacement": 1.0, "stoichiometry": 1e-3, "stress_potential": 1.0}
     system = sc.solver_of(setting, [elasticity, lithium], {"displacement": held}, references, 1e-9)
     x = setting["stoichiometry"]
     x.value.x.array[:] = START

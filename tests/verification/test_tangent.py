@@ -47,7 +47,7 @@ AMPLITUDE = {  # of the state, and of the direction of the difference
     "displacement": (0.02, 1e-2),
     "potential": (0.03, 1e-2),
     "stoichiometry": (0.3, 1e-1),
-    "chemical_potential": (0.03, 1e-2),
+    "stress_potential": (0.03, 1e-2),
     "collector_potential": (0.0, 1e-2),
     "platen_displacement": (0.0, 1e-2),
 }
@@ -78,7 +78,7 @@ class Bench:
             "displacement": ["CAM", "SE"],
             "potential": ["CAM", "SE"],
             "stoichiometry": ["CAM"],
-            "chemical_potential": ["CAM"],
+            "stress_potential": ["CAM"],
         }
         self.tagged = tagged
         self.setting, _ = make_setting(
@@ -94,7 +94,6 @@ class Bench:
             unknown.previous.x.array[:] = 0.9 * state * rough(unknown, 0.35)
         middle = {
             "stoichiometry": 0.6,
-            "chemical_potential": -3.8,
             "collector_potential": 3.82,
             "platen_displacement": 0.01,
         }
@@ -171,7 +170,7 @@ def lithium(s: Setting, mobility: Any, coupled: bool = True) -> Lithium:
 
 def transfer(bench: Bench, law: CohesiveLaw | None) -> ChargeTransfer:
     cohesion = Cohesion(bench.setting, FACE, law, bench.damage) if law else None
-    return ChargeTransfer(bench.setting, FACE, EXCHANGE, 0.4, 1.0, VOLTAGE, cohesion)
+    return ChargeTransfer(bench.setting, FACE, OCP, EXCHANGE, 0.4, 1.0, VOLTAGE, cohesion)
 
 
 TERMS: dict[str, tuple[Callable[[Bench], list[Any]], float]] = {
