@@ -1,0 +1,143 @@
+"""The quick cases through the command line on 2 ranks: they end, they balance, and they show what their READMEs say.
+
+Each case is run once; the pressures are compared on a smaller packing and up to 120 mAh/g, where the interface is half broken.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ssbmech.case import load_case
+
+ROOT = Path(__file__).parents[2]
+CASES = ROOT / "cases"
+QUICK = ("ncm811_lpscl/quick", "lco_lpscl/quick", "ltvo_lpscl/quick")
+ALL = sorted(path.relative_to(CASES) for path in CASES.glob("*/*.yaml"))
+
+# Two and a half minutes in all on two idle cores; the limit leaves room for busy ones.
+pytestmark = pytest.mark.timeout(1200)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run left."""
+
+    summary: dict[str, Any]
+    series: dict[str, list[float]]
+
+    def headline(self, name: str) -> float:
+        return float(self.summary["headline"][name])
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Runs a case on 2 ranks, with overrides, without pictures; the same run is made once only."""
+    done: dict[tuple[str, ...], Result] = {}
+    launcher = ("OMPI_COMM", "PMI", "PMIX", "PRTE", "SLURM_", "HYDRA", "MPI_LOCAL")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(launcher)}
+    packages = (str(ROOT / name) for name in ("solver", "meshes", "postprocessing"))
+    environment["PYTHONPATH"] = os.pathsep.join(packages)
+
+    def call(case: str, *overrides: str) -> Result:
+        key = (case, *overrides)
+        if key not in done:
+            out = tmp_path_factory.mktemp("run") / "out"
+            settings = [part for text in ("output.report=false", *overrides) for part in ("--set", text)]
+            command = [sys.executable, "-m", "ssbmech.cli", "run", str(CASES / f"{case}.yaml"), "-n", "2"]
+            command += ["-o", str(out), *settings]
+            ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+            done[key] = _read(out)
+        return done[key]
+
+    return call
+
+
+def _read(out: Path) -> Result:
+    with (out / "series.csv").open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    names = [name.split(" [")[0] for name in header]
+    series = {name: [float(row[k]) for row in rows] for k, name in enumerate(names)}
+    return Result(json.loads((out / "summary.json").read_text(encoding="utf-8")), series)
+
+
+def _pressed(pressure: float) -> tuple[str, ...]:
+    """Overrides: a small packing under a pressure [MPa], charged to 120 mAh/g."""
+    ramp = f'programme.0.load={{pressure: {{points: [["0 s", "0 MPa"], ["60 s", "{pressure} MPa"]]}}}}'
+    end = "programme.2.until={specific_capacity: 120 mAh/g}"
+    box = "mesh.microstructure.box=[9 um, 9 um, 9 um]"
+    return ramp, f"programme.1.load={{pressure: {pressure} MPa}}", end, box
+
+
+@pytest.mark.parametrize("case", ALL, ids=str)
+def test_every_case_file_is_in_order(case: Path) -> None:
+    assert load_case(CASES / case).title
+
+
+@pytest.mark.parametrize("case", QUICK)
+def test_balances(run: Run, case: str) -> None:
+    """Lithium content against charge passed, and energy; at the end and, for lithium, in every step."""
+    result = run(case)
+    assert result.summary["finished"]
+    assert abs(result.summary["balance"]["lithium"]) <= 1e-8
+    assert abs(result.summary["balance"]["charge"]) <= 1e-8
+    assert abs(result.summary["balance"]["energy"]) <= 0.01
+    assert max(map(abs, result.series["lithium_balance_error"])) <= 1e-8
+    assert abs(result.series["mechanical_balance_error"][-1]) <= 0.01
+
+
+@pytest.mark.parametrize("case", QUICK)
+def test_headline_figures_are_those_of_the_case_file(run: Run, case: str) -> None:
+    expected = load_case(CASES / f"{case}.yaml").expected
+    assert expected
+    result = run(case)
+    for name, figure in expected.items():
+        assert result.headline(name) == pytest.approx(figure.value, rel=figure.tolerance), name
+
+
+def test_ncm811_shrinks_and_debonds_under_constant_pressure(run: Run) -> None:
+    result = run("ncm811_lpscl/quick")
+    assert result.headline("end_potential_V") == pytest.approx(4.3, abs=1e-6)
+    assert result.headline("pressure_MPa") == pytest.approx(5.0, abs=1e-9)
+    assert -0.08 < result.headline("mean_volumetric_strain") < -0.04
+    delaminated = result.series["delaminated_fraction"]
+    assert all(b >= a - 1e-12 for a, b in pairwise(delaminated))
+    assert delaminated[-1] > 0.5
+
+
+def test_fixed_gap_tells_the_materials_apart(run: Run) -> None:
+    """NCM811 lowers the pressure, LiCoO2 raises it, LTVO hardly moves it (signs: Song et al. 2021, figure 10e)."""
+    small = _pressed(5)[2:]
+    ncm811 = run("ncm811_lpscl/quick_gap", *small).headline("pressure_change_MPa")
+    lco = run("lco_lpscl/quick").headline("pressure_change_MPa")
+    ltvo = run("ltvo_lpscl/quick").headline("pressure_change_MPa")
+    assert ncm811 < -0.05
+    assert lco > 0.2
+    assert abs(ltvo) < 0.2 * min(abs(ncm811), abs(lco))
+
+
+def test_delamination_falls_with_stack_pressure(run: Run) -> None:
+    low, middle, high = (
+        run("ncm811_lpscl/quick", *_pressed(p)).headline("delaminated_fraction") for p in (0.5, 5, 50)
+    )
+    assert low > middle > high
+    assert low > 1.1 * high
+
+
+def test_ltvo_stays_bonded(run: Run) -> None:
+    assert run("ltvo_lpscl/quick").headline("active_fraction") > 0.99
+    assert run("ncm811_lpscl/quick").headline("active_fraction") < 0.5
