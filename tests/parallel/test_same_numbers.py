@@ -74,18 +74,18 @@ numerics:
 
 STORED = {
     "steps": 26.0,
-    "potential [V]": 3.7609795604304193,
-    "pressure [MPa]": 6.418133333864163,
-    "platen [um]": -0.0036206217806061215,
-    "displacement² [um5]": 0.0005979079153791779,
-    "electrolyte potential [V um3]": -0.07394691460094181,
-    "stoichiometry² [um3]": 13.456130743678644,
-    "lowest stoichiometry": 0.7377593993634821,
+    "potential [V]": 3.7609788792656165,
+    "pressure [MPa]": 6.4181333182224884,
+    "platen [um]": -0.0036206233448366886,
+    "displacement² [um5]": 0.0005979088329614464,
+    "electrolyte potential [V um3]": -0.07394691551246843,
+    "stoichiometry² [um3]": 13.456130842937439,
+    "lowest stoichiometry": 0.7377565874792003,
     "area": 28.000000000000007,
-    "damaged": 0.6997473296425374,
-    "delaminated": 0.23980962846151482,
-    "active": 0.7601903715384851,
-    "crack_volume": 0.05392024430956241,
+    "damaged": 0.6997467478613413,
+    "delaminated": 0.23980895416649478,
+    "active": 0.7601910458335053,
+    "crack_volume": 0.05392017093611823,
 }
 
 

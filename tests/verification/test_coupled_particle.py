@@ -51,18 +51,18 @@ CASE: dict[str, Any] = {
 }
 
 STORED = {
-    "potential": 3.7321061716476356,
-    "platen_displacement": -0.004768087290978308,
+    "potential": 3.7321034024684336,
+    "platen_displacement": -0.004768086228843254,
     "charge": 109177.78918243962,
-    "stoichiometry_squared": 85.38729852238784,
-    "damaged": 0.9130293881898466,
-    "delaminated": 0.5154547523942706,
-    "active": 0.48454524760572937,
-    "elastic_energy": 5.469914813550653,
-    "fracture_dissipation": 13.789781389643773,
-    "kinetic_dissipation": 2032.5477007474396,
-    "diffusion_dissipation": 1036.6106427222282,
-    "ohmic_dissipation": 2.652004042514359,
+    "stoichiometry_squared": 85.38729232477432,
+    "damaged": 0.9130294268508979,
+    "delaminated": 0.5154547759966139,
+    "active": 0.484545224003386,
+    "elastic_energy": 5.468575350473692,
+    "fracture_dissipation": 13.789781987374123,
+    "kinetic_dissipation": 2032.5495031304854,
+    "diffusion_dissipation": 1036.6531452084923,
+    "ohmic_dissipation": 2.65200432334949,
 }
 """After five steps of 300 s: V, µm, pC, µm³, -, -, -, and energies in pJ."""
 

@@ -50,14 +50,15 @@ def test_tension_draws_lithium_in() -> None:
     x = setting["stoichiometry"]
     x.value.x.array[:] = START
     x.accept()
-    setting.time_step.value = 1e9
+    # 1e5 times the time of diffusion; a longer step would lose the storage against the rounding of the fluxes.
+    setting.time_step.value = 1e7
     system.solve()
     k_omega = BULK * 1e6 * OMEGA  # J/mol
     expected = k_omega * gradient / (sc.FARADAY * SLOPE + k_omega * OMEGA * MAXIMUM)
     assert expected > 1e-3
     z = x.broken.space.tabulate_dof_coordinates()[: x.broken.owned, 2]
     assert x.value.x.array[: x.broken.owned] == pytest.approx(START + expected * (z - 0.5), abs=1e-8)
-    assert sc.integral(setting, lithium.content()) == pytest.approx(CHARGE * START, rel=1e-11)
+    assert sc.integral(setting, lithium.content()) == pytest.approx(CHARGE * START, rel=1e-10)
 
 
 def two_particles(folder: Path) -> TaggedMesh:
