@@ -41,15 +41,14 @@ class CellState:
 
     def von_mises(self) -> Floats:
         """von Mises stress [MPa]."""
-        equivalent: Floats = float(np.sqrt(1.5)) * _deviator_norm(self.stress)
-        return equivalent
+        return _deviator_norm(self.stress, 1.5)
 
     def maximum_principal(self) -> Floats:
         """Largest principal stress [MPa]."""
         tensor = np.zeros((self.stress.shape[0], 3, 3))
         for k, (i, j) in enumerate(_PAIRS):
             tensor[:, i, j] = tensor[:, j, i] = self.stress[:, k]
-        largest: Floats = np.linalg.eigvalsh(tensor)[:, 2]
+        largest: Floats = np.asarray(np.linalg.eigvalsh(tensor)[:, 2], dtype=np.float64)
         return largest
 
     def volumetric_strain(self) -> Floats:
@@ -58,13 +57,13 @@ class CellState:
 
     def equivalent_strain(self) -> Floats:
         """(2/3 e : e)^½ of the strain deviator e."""
-        equivalent: Floats = float(np.sqrt(2.0 / 3.0)) * _deviator_norm(self.strain)
-        return equivalent
+        return _deviator_norm(self.strain, 2.0 / 3.0)
 
 
-def _deviator_norm(tensor: Floats) -> Floats:
+def _deviator_norm(tensor: Floats, factor: float) -> Floats:
+    """(factor · s : s)^½ of the deviator s."""
     normal = tensor[:, :3] - tensor[:, :3].mean(axis=1, keepdims=True)
-    norm: Floats = np.sqrt((normal**2).sum(axis=1) + 2 * (tensor[:, 3:] ** 2).sum(axis=1))
+    norm: Floats = np.sqrt(factor * ((normal**2).sum(axis=1) + 2 * (tensor[:, 3:] ** 2).sum(axis=1)))
     return norm
 
 
