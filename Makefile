@@ -5,7 +5,7 @@ RANK_TESTS := $(wildcard tests/verification tests/parallel)
 TIER ?= not slow
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint types doctor bench clean prune
+.PHONY: help setup demo test test-slow lint types doctor bench gallery clean prune
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -41,6 +41,10 @@ doctor: ## say which environment is used and whether it works
 
 bench: setup ## the benchmarks
 	$(EXEC) python3 benchmarks/run.py
+
+gallery: setup ## the pictures of the README, made by the program
+gallery: setup ## the pictures of the README, made by the program
+	docs/gallery.sh
 
 clean: ## results, caches of tools (not the environment)
 	rm -rf runs .pytest_cache .mypy_cache .ruff_cache dist
