@@ -16,8 +16,6 @@ GAS_CONSTANT = 8.314462618
 CHARGE_DENSITY_PER_CONCENTRATION = FARADAY * 1e-6
 """Charge density [pC/µm³] of 1 mol/m³ of lithium."""
 
-PA_PER_MPA = 1e6
-
 
 def thermal_voltage(temperature: float) -> float:
     """R T / F [V] at ``temperature`` [K]."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import basix.ufl
 import meshio
@@ -82,11 +81,7 @@ class TaggedMesh:
 def _named(data: meshio.Mesh, dim: int, shape: str) -> tuple[npt.NDArray[np.int64], Ints, list[str]]:
     """Cells of one shape, their region numbers and the regions' names."""
     tags_key = next(
-        (
-            k
-            for k in ("gmsh:physical", "medit:ref", "cell_tags", "region", "name_to_read")
-            if k in data.cell_data
-        ),
+        (k for k in ("gmsh:physical", "medit:ref", "cell_tags", "region") if k in data.cell_data),
         None,
     )
     names = {int(tag): name for name, (tag, d) in data.field_data.items() if int(d) == dim}
@@ -221,8 +216,12 @@ def distribute(comm: MPI.Comm, raw: RawMesh | None) -> TaggedMesh:
     mesh.topology.create_connectivity(dim, dim - 1)
     original = np.asarray(mesh.topology.original_cell_index, dtype=np.int64)
     cell_region = _scatter_by_number(comm, raw.cell_region if root and raw is not None else None, original)
-    lower = np.array([comm.allreduce(v, MPI.MIN) for v in mesh.geometry.x[:, :dim].min(axis=0)])
-    upper = np.array([comm.allreduce(v, MPI.MAX) for v in mesh.geometry.x[:, :dim].max(axis=0)])
+    lower = np.array(
+        [comm.allreduce(v, MPI.MIN) for v in mesh.geometry.x[:, :dim].min(axis=0, initial=np.inf)]
+    )
+    upper = np.array(
+        [comm.allreduce(v, MPI.MAX) for v in mesh.geometry.x[:, :dim].max(axis=0, initial=-np.inf)]
+    )
     exterior = _exterior_facets(mesh)
     faces = _box_faces(mesh, exterior, lower, upper) | _named_surfaces(mesh, exterior, raw if root else None)
     return TaggedMesh(mesh, cell_region, regions, faces, lower, upper)
@@ -245,7 +244,3 @@ def read_mesh(comm: MPI.Comm, path: Path, scale: float = 1.0) -> TaggedMesh:
 
 def cell_count(tagged: TaggedMesh) -> int:
     return int(tagged.mesh.topology.index_map(tagged.dim).size_global)
-
-
-def any_name(names: Any) -> str:
-    return ", ".join(sorted(str(n) for n in names))

@@ -69,7 +69,6 @@ class Ledger:
         names = [*MECHANICAL_SINKS, *ELECTRICAL_SINKS, "external_work", "chemical_work", "electrical_work"]
         self._total = dict.fromkeys(names, 0.0)
         self._power: dict[str, float] = {}
-        self._stored: dict[str, float] = {}
         self._force: Any = None
         self._potential = 0.0
         self._lithium_start: float | None = None
@@ -122,7 +121,7 @@ class Ledger:
             total[name] = value
         if "potential" in self.model.setting:
             self._electrical(dt, first)
-        self._power, self._stored = power, stored
+        self._power = power
         if self._lithium_start is None:
             self._lithium_start = self.lithium_content()
         return self._close()

@@ -34,7 +34,6 @@ class Constraints:
         prescribed: dofs with a given value.
         values: their values; update in place to move a boundary.
         tied: name of a global unknown -> dofs that follow it.
-        weight: name of a global unknown -> weight of the tied rows' sum in that unknown's row (0 drops it).
     """
 
     prescribed: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
@@ -52,7 +51,8 @@ class Numbering:
         local_size, global_size: rows on this rank, and in all.
         row: name -> (owned + ghost dofs,) row that a dof's entries go to; ``DROPPED`` if prescribed or void.
         own_row: name -> (owned rows,) each dof's own row.
-        weight: name of a global unknown -> weight of its tied rows.
+        idle: name -> (n,) owned dofs that are not free.
+        scalar_row: name of a global unknown -> its row; all of them lie on ``scalar_owner``.
     """
 
     def __init__(self, unknowns: Mapping[str, Unknown], constraints: Mapping[str, Constraints]) -> None:

@@ -171,9 +171,7 @@ class TimeStepper:
         except SolveError as error:
             return self._shorter(segment, elapsed, step, error)
 
-    def _shorter(
-        self, segment: Segment, elapsed: float, step: float, error: SolveError
-    ) -> tuple[float, int]:
+    def _shorter(self, segment: Segment, elapsed: float, step: float, error: SolveError) -> tuple[float, int]:
         """Reject a step because of ``error`` and attempt a shorter one."""
         self.rejected += 1
         self._restore()
