@@ -13,13 +13,14 @@ from ssbmech.solve.system import CoupledSystem, SolveError
 
 Floats = npt.NDArray[np.float64]
 
-VOLTAGE_TOLERANCE = 1e-7
+VOLTAGE_TOLERANCE = 1e-6
 """V to which a voltage limit is met."""
 
 TIME_TOLERANCE = 1e-6
 """Share of a step to which a limit is located."""
 
-_EASY, _HARD, _SLOWER = 1.0, 1.75, 0.7
+_CAUTION, _CAUTIOUS_GROWTH = 4, 1.1
+"""Steps after a rejection during which the time step grows by no more than this factor."""
 
 
 class StepFailedError(RuntimeError):
@@ -104,6 +105,7 @@ class TimeStepper:
         self.evolution, self.control, self.notice = evolution, control, notice
         self.time, self.steps, self.rejected = 0.0, 0, 0
         self._growth: tuple[float, dict[str, Floats]] | None = None
+        self._caution = 0
 
     def run(self, segments: list[Segment]) -> Iterator[Accepted]:
         """Yield every accepted step before its history is committed, then commit it."""
@@ -154,13 +156,14 @@ class TimeStepper:
             dt = self._next(step, dt, iterations)
 
     def _next(self, step: float, dt: float, iterations: int) -> float:
-        target = self.control.target_iterations
-        factor = (
-            self.control.growth
-            if iterations <= target
-            else (_SLOWER if iterations > _HARD * target else _EASY)
-        )
-        return max(step, min(dt, step * self.control.growth)) * factor
+        """The next time step: longer after an easy step, shorter after a hard one, hardly longer soon after a rejection."""
+        control = self.control
+        growth = control.growth if self._caution == 0 else min(control.growth, _CAUTIOUS_GROWTH)
+        self._caution = max(self._caution - 1, 0)
+        factor = control.target_iterations / max(iterations, 1)
+        if factor < 1.0:
+            return step * max(factor, control.shrink)
+        return max(step, min(dt, step * growth)) * min(factor, growth)
 
     # -- one step ------------------------------------------------------------------------------------------------
 
@@ -174,6 +177,7 @@ class TimeStepper:
     def _shorter(self, segment: Segment, elapsed: float, step: float, error: SolveError) -> tuple[float, int]:
         """Reject a step because of ``error`` and attempt a shorter one."""
         self.rejected += 1
+        self._caution = _CAUTION
         self._restore()
         self._growth = None
         smaller = step * self.control.shrink
@@ -187,6 +191,9 @@ class TimeStepper:
     def _solve(self, segment: Segment, elapsed: float, step: float) -> int:
         self._restore()
         self._predict(step)
+        return self._solve_from_here(segment, elapsed, step)
+
+    def _solve_from_here(self, segment: Segment, elapsed: float, step: float) -> int:
         segment.drive(elapsed + step, step)
         self.evolution.set_time_step(step)
         return self.evolution.system.solve()
@@ -202,6 +209,12 @@ class TimeStepper:
         last, change = self._growth
         for name, unknown in self.evolution.system.unknowns.items():
             unknown.value.x.array[:] += change[name] * (step / last)
+
+    def _interpolate(self, share: float) -> None:
+        """Start from ``share`` of the change since the last accepted step."""
+        for unknown in self.evolution.system.unknowns.values():
+            old = unknown.previous.x.array
+            unknown.value.x.array[:] = old + share * (unknown.value.x.array - old)
 
     def _remember(self, step: float) -> None:
         unknowns = self.evolution.system.unknowns
@@ -228,8 +241,9 @@ class TimeStepper:
         for _ in range(30):
             if abs(value) <= VOLTAGE_TOLERANCE or high - low <= TIME_TOLERANCE * step:
                 break
-            trial = low + (high - low) * f_low / (f_low - f_high)
-            self._solve(segment, elapsed, trial)
+            last, trial = trial, low + (high - low) * f_low / (f_low - f_high)
+            self._interpolate(trial / last)
+            self._solve_from_here(segment, elapsed, trial)
             after = self.evolution.monitored()
             value = after[name] - limit
             if value * f_high > 0:
