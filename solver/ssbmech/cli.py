@@ -294,6 +294,9 @@ def mesh(
             f"{case}: mesh.microstructure: is missing; the mesh of this case is the file {loaded.mesh.file}"
         )
         raise typer.Exit(INPUT_ERROR)
+    if out.suffix != ".msh":
+        complain(f"-o: {out} is not the name of a gmsh file; it has to end in .msh")
+        raise typer.Exit(INPUT_ERROR)
     if out.exists() and not overwrite:
         complain(f"-o: {out} exists; choose another name, or --overwrite to replace it")
         raise typer.Exit(INPUT_ERROR)

@@ -1,7 +1,8 @@
-"""Assembly of the coupled Jacobian: DOLFINx fills one CSR matrix per pair of fields, one index map puts all of them into one.
+"""Assembly of the coupled Jacobian: DOLFINx fills one CSR matrix per form, one index map puts all of them into one.
 
-Inserting element matrices into PETSc costs more than computing them. Here every block is assembled into DOLFINx's own CSR
-storage, and its entries are added into the rows of the coupled matrix through positions computed once.
+Inserting element matrices into PETSc costs more than computing them. Here every form is assembled into DOLFINx's own CSR
+storage, and its entries are summed into the rows of the coupled matrix through positions computed once, ties and prescribed
+values included. What does not depend on the state, such as the stiffness of the bodies, is computed once.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import ufl
 from dolfinx import fem, la
 from petsc4py import PETSc
 
+from ssbmech import compat
 from ssbmech.solve.numbering import DROPPED, Numbering
 
 Ints = npt.NDArray[np.int64]
@@ -21,28 +24,34 @@ Floats = npt.NDArray[np.float64]
 
 
 class _Block:
-    """One pair of fields: its form, its CSR storage, and where the entries go."""
+    """A form of one pair of fields: its CSR storage, and the rows and columns of the coupled system that its entries go to."""
 
-    def __init__(self, form: Any, rows: Ints, cols: Ints, owned_blocks: int) -> None:
-        self.form = form
+    def __init__(self, form: Any, constant: bool, rows: Ints, cols: Ints) -> None:
+        self.form, self.constant = form, constant
         self.storage = fem.create_matrix(form)
+        self._assembled = False
+        owned = form.function_spaces[0].dofmap.index_map.size_local
         bs_row, bs_col = self.storage.block_size
         cols = _on_columns(self.storage, cols)
         indptr, indices = self.storage.indptr, self.storage.indices
-        self.used = int(indptr[owned_blocks])
-        block_row = np.repeat(np.arange(owned_blocks, dtype=np.int64), np.diff(indptr[: owned_blocks + 1]))
-        block_col = indices[: self.used].astype(np.int64)
+        used = int(indptr[owned])
+        block_row = np.repeat(np.arange(owned, dtype=np.int64), np.diff(indptr[: owned + 1]))
+        block_col = indices[:used].astype(np.int64)
         i, j = np.divmod(np.arange(bs_row * bs_col), bs_col)
-        self.row = rows[(block_row[:, None] * bs_row + i).reshape(-1)]
-        self.col = cols[(block_col[:, None] * bs_col + j).reshape(-1)]
-        self.entries = self.row.size
+        row = rows[(block_row[:, None] * bs_row + i).reshape(-1)]
+        col = cols[(block_col[:, None] * bs_col + j).reshape(-1)]
+        self.entries = np.flatnonzero((row != DROPPED) & (col != DROPPED))
+        self.row, self.col = row[self.entries], col[self.entries]
 
-    def assemble(self) -> Floats:
-        self.storage.set_value(0.0)
-        fem.assemble_matrix(self.storage, self.form)
-        self.storage.scatter_reverse()
-        data: Floats = self.storage.data[: self.entries]
-        return data
+    def values(self) -> Floats:
+        """(entries,) values at the current state; collective."""
+        if not (self.constant and self._assembled):
+            self.storage.set_value(0.0)
+            fem.assemble_matrix(self.storage, self.form)
+            self.storage.scatter_reverse()
+            self._assembled = True
+        out: Floats = self.storage.data[self.entries]
+        return out
 
 
 def _on_columns(storage: Any, target: Ints) -> Ints:
@@ -55,111 +64,109 @@ def _on_columns(storage: Any, target: Ints) -> Ints:
     return rows
 
 
+def _parts(form: ufl.Form) -> list[tuple[ufl.Form, bool]]:
+    """The integrals of a form that do not depend on the state, marked True, and the others."""
+    groups: dict[bool, list[ufl.Integral]] = {}
+    for integral in form.integrals():
+        alone = ufl.Form([integral])
+        groups.setdefault(not (alone.coefficients() or alone.constants()), []).append(integral)
+    return [(ufl.Form(integrals), constant) for constant, integrals in groups.items()]
+
+
 class CoupledMatrix:
     """The Jacobian of all fields as one PETSc AIJ matrix.
 
     Args:
-        forms: (row field, column field) -> compiled bilinear form.
+        forms: (row field, column field) -> bilinear form.
+        maps: entity maps of the submeshes, see :func:`ssbmech.compat.form`.
         numbering: rows of the fields.
         scale: field -> factor on its rows.
-        spare: entries (row, column) that callers add by :meth:`add_to_scalar`.
     """
 
     def __init__(
         self,
-        forms: Mapping[tuple[str, str], Any],
+        forms: Mapping[tuple[str, str], ufl.Form],
+        maps: list[Any],
         numbering: Numbering,
         scale: Mapping[str, float],
-        spare: list[tuple[int, int]],
     ) -> None:
-        self.numbering = numbering
-        self._scalars = np.array(sorted(numbering.scalar_row.values()), dtype=np.int64)
-        self.blocks: list[_Block] = []
+        self.numbering = n = numbering
+        self._scale = dict(scale)
+        self._blocks: list[_Block] = []
         self._factors: list[float] = []
-        self._map: list[tuple[Ints, Ints, Ints, Ints]] = []
         for (i, j), form in forms.items():
-            space = form.function_spaces[0]
-            owned = space.dofmap.index_map.size_local
-            self.blocks.append(_Block(form, numbering.row[i], numbering.row[j], owned))
-            self._factors.append(scale[i])
-        self._build(scale, spare)
-
-    def _build(self, scale: Mapping[str, float], spare: list[tuple[int, int]]) -> None:
-        n, size = self.numbering, self.numbering.global_size
+            for part, constant in _parts(form):
+                self._blocks.append(_Block(compat.form(part, maps), constant, n.row[i], n.row[j]))
+                self._factors.append(scale[i])
         idle = np.concatenate([n.own_row[name][n.idle[name]] for name in n.names] or [np.zeros(0, np.int64)])
-        keys, tail = [idle * size + idle], []
-        kept_local, kept_scalar = [], []
-        for block in self.blocks:
-            alive = (block.row != DROPPED) & (block.col != DROPPED)
-            in_scalar = alive & np.isin(block.row, self._scalars)
-            local = np.flatnonzero(alive & ~in_scalar)
-            remote = np.flatnonzero(in_scalar)
-            keys.append(block.row[local] * size + block.col[local])
-            tail.append(block.row[remote] * size + block.col[remote])
-            kept_local.append(local)
-            kept_scalar.append(remote)
+        rows = np.concatenate([block.row for block in self._blocks] + [idle])
+        cols = np.concatenate([block.col for block in self._blocks] + [idle])
+        for block in self._blocks:
             del block.row, block.col
-        unique, inverse = np.unique(np.concatenate(keys), return_inverse=True)
-        self._positions = np.split(inverse, np.cumsum([k.size for k in keys])[:-1])
-        self._kept_local, self._kept_scalar = kept_local, kept_scalar
-        self._identity = self._positions.pop(0)
-        diagonal = np.array([row * size + row for row in self._scalars] + [r * size + c for r, c in spare])
-        everything = np.concatenate([*tail, diagonal.astype(np.int64)])
-        self._scalar_keys, scalar_inverse = np.unique(everything, return_inverse=True)
-        self._scalar_positions = np.split(scalar_inverse, np.cumsum([k.size for k in tail]))[:-1]
-        self._rows, self._cols = unique // size, unique % size
-        self._create(unique, size)
+        self._entries = np.ones(rows.size)
+        scalars = np.array(sorted(n.scalar_row.values()), dtype=np.int64)
+        self._in_scalar = np.flatnonzero(np.isin(rows, scalars))
+        # Tied rows are scaled as that of the global unknown, not as the row they come from.
+        sizes = [block.entries.size for block in self._blocks]
+        self._rescale = 1 / np.repeat([*self._factors, 1.0], [*sizes, idle.size])[self._in_scalar]
+        size = n.global_size
+        keys = rows * size + cols
+        diagonal = scalars * size + scalars
+        self._scalar_keys, where = np.unique(
+            np.concatenate([keys[self._in_scalar], diagonal]), return_inverse=True
+        )
+        self._scalar_position = where[: self._in_scalar.size]
+        keys[self._in_scalar] = -1
+        self._keys, self._position = np.unique(np.append(keys, -1), return_inverse=True)
+        self._create(size)
 
-    def _create(self, unique: Ints, size: int) -> None:
+    def _create(self, size: int) -> None:
+        """Make room for the rows of this rank and, on their owner, for those of the global unknowns from all ranks."""
         n = self.numbering
+        own, self._position = self._keys[1:], self._position[:-1]  # the first, -1, collects what is not for them
+        rows, cols = own // size, own % size
         gathered = n.comm.gather(self._scalar_keys)
         if n.comm.rank == n.scalar_owner and gathered is not None:
-            unique = np.union1d(unique, np.concatenate(gathered))
-        rows, cols = unique // size - n.start, unique % size
-        inside = (cols >= n.start) & (cols < n.start + n.local_size)
-        diagonal = np.bincount(rows[inside], minlength=n.local_size).astype(PETSc.IntType)
-        outside = np.bincount(rows[~inside], minlength=n.local_size).astype(PETSc.IntType)
+            own = np.union1d(own, np.concatenate(gathered))
+        local, inside = own // size - n.start, (own % size >= n.start) & (own % size < n.start + n.local_size)
+        diagonal = np.bincount(local[inside], minlength=n.local_size).astype(PETSc.IntType)
+        outside = np.bincount(local[~inside], minlength=n.local_size).astype(PETSc.IntType)
         shape = (n.local_size, n.global_size)
         self.matrix = PETSc.Mat().createAIJ([shape, shape], nnz=(diagonal, outside), comm=n.comm)
         self.matrix.setOption(PETSc.Mat.Option.NEW_NONZERO_ALLOCATION_ERR, True)
         self.matrix.setOption(PETSc.Mat.Option.KEEP_NONZERO_PATTERN, True)
-        counts = np.bincount(self._rows - n.start, minlength=n.local_size)
+        counts = np.bincount(rows - n.start, minlength=n.local_size)
         self._indptr = np.concatenate([[0], np.cumsum(counts)]).astype(PETSc.IntType)
-        self._indices = self._cols.astype(PETSc.IntType)
+        self._indices = cols.astype(PETSc.IntType)
+        self._own_size = rows.size
+        del self._keys
 
-    def assemble(self, weights: Mapping[str, float], scalar_entries: list[tuple[int, int, float]]) -> None:
+    def assemble(self, weights: Mapping[str, float], diagonal: Mapping[str, float]) -> None:
         """Fill the matrix at the current state.
 
         Args:
             weights: global unknown -> factor on the sum of its tied rows.
-            scalar_entries: (row, column, value) to add in the rows of global unknowns, the same on every rank.
+            diagonal: global unknown -> value to add on its diagonal, the same on every rank.
         """
-        n = self.numbering
-        values = np.zeros(self._rows.size)
-        scalar_values = np.zeros(self._scalar_keys.size)
-        values[self._identity] = 1.0
-        for block, factor, local, remote, position, scalar_position in zip(
-            self.blocks,
-            self._factors,
-            self._kept_local,
-            self._kept_scalar,
-            self._positions,
-            self._scalar_positions,
-            strict=True,
-        ):
-            data = block.assemble()
-            values += np.bincount(position, weights=data[local], minlength=values.size) * factor
-            scalar_values += np.bincount(scalar_position, weights=data[remote], minlength=scalar_values.size)
-        rows, cols = self._scalar_keys // n.global_size, self._scalar_keys % n.global_size
-        for name, row in n.scalar_row.items():
-            scalar_values[rows == row] *= weights.get(name, 1.0)
+        n, first = self.numbering, 0
+        for block, factor in zip(self._blocks, self._factors, strict=True):
+            last = first + block.entries.size
+            np.multiply(block.values(), factor, out=self._entries[first:last])
+            first = last
+        values = np.bincount(self._position, weights=self._entries, minlength=self._own_size + 1)[1:]
+        tied = np.bincount(
+            self._scalar_position,
+            weights=self._entries[self._in_scalar] * self._rescale,
+            minlength=self._scalar_keys.size,
+        )
         self.matrix.zeroEntries()
         add = PETSc.InsertMode.ADD_VALUES
         self.matrix.setValuesCSR(self._indptr, self._indices, values, addv=add)
-        for row in np.unique(rows):
+        rows, cols = self._scalar_keys // n.global_size, self._scalar_keys % n.global_size
+        for name, row in n.scalar_row.items():
             here = rows == row
-            self.matrix.setValues([int(row)], cols[here].astype(PETSc.IntType), scalar_values[here], addv=add)
-        if n.comm.rank == n.scalar_owner:
-            for i, j, value in scalar_entries:
-                self.matrix.setValue(i, j, value, addv=add)
+            factor = weights.get(name, 1.0) * self._scale[name]
+            self.matrix.setValues([row], cols[here].astype(PETSc.IntType), tied[here] * factor, addv=add)
+            if n.comm.rank == n.scalar_owner:
+                self.matrix.setValue(row, row, diagonal.get(name, 0.0) * self._scale[name], addv=add)
         self.matrix.assemble()

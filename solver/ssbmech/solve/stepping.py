@@ -19,8 +19,8 @@ VOLTAGE_TOLERANCE = 1e-6
 TIME_TOLERANCE = 1e-6
 """Share of a step to which a limit is located."""
 
-_CAUTION, _CAUTIOUS_GROWTH = 4, 1.1
-"""Steps after a rejection during which the time step grows by no more than this factor."""
+_CAUTION, _FORGETTING = 0.6, 1.05
+"""After a rejection steps stay below this share of the rejected one, a limit that rises by this factor with every step."""
 
 
 class StepFailedError(RuntimeError):
@@ -105,7 +105,7 @@ class TimeStepper:
         self.evolution, self.control, self.notice = evolution, control, notice
         self.time, self.steps, self.rejected = 0.0, 0, 0
         self._growth: tuple[float, dict[str, Floats]] | None = None
-        self._caution = 0
+        self._ceiling = np.inf
 
     def run(self, segments: list[Segment]) -> Iterator[Accepted]:
         """Yield every accepted step before its history is committed, then commit it."""
@@ -156,14 +156,14 @@ class TimeStepper:
             dt = self._next(step, dt, iterations)
 
     def _next(self, step: float, dt: float, iterations: int) -> float:
-        """The next time step: longer after an easy step, shorter after a hard one, hardly longer soon after a rejection."""
+        """The next time step: longer after an easy step, shorter after a hard one, not soon again as long as a rejected one."""
         control = self.control
-        growth = control.growth if self._caution == 0 else min(control.growth, _CAUTIOUS_GROWTH)
-        self._caution = max(self._caution - 1, 0)
         factor = control.target_iterations / max(iterations, 1)
         if factor < 1.0:
             return step * max(factor, control.shrink)
-        return max(step, min(dt, step * growth)) * min(factor, growth)
+        self._ceiling *= _FORGETTING
+        longer = max(step, min(dt, step * control.growth)) * min(factor, control.growth)
+        return min(longer, max(self._ceiling, step))
 
     # -- one step ------------------------------------------------------------------------------------------------
 
@@ -177,7 +177,7 @@ class TimeStepper:
     def _shorter(self, segment: Segment, elapsed: float, step: float, error: SolveError) -> tuple[float, int]:
         """Reject a step because of ``error`` and attempt a shorter one."""
         self.rejected += 1
-        self._caution = _CAUTION
+        self._ceiling = _CAUTION * step
         self._restore()
         self._growth = None
         smaller = step * self.control.shrink

@@ -24,6 +24,10 @@ from ssbmech.solve.numbering import Constraints, Numbering
 Floats = npt.NDArray[np.float64]
 
 
+_BOLDNESS = 0.9
+"""Share of its distance from empty or full by which a node's stoichiometry may change in one Newton iteration."""
+
+
 class SolveError(RuntimeError):
     """A nonlinear solve that did not converge; the message names the field."""
 
@@ -117,9 +121,8 @@ class CoupledSystem:
             for j in self.unknowns:
                 derivative = self._derivative(form, i, j)
                 if not derivative.empty():
-                    jacobian[i, j] = compat.form(derivative, maps)
-        spare = [(r, r) for r in self.numbering.scalar_row.values()]
-        self.jacobian = CoupledMatrix(jacobian, self.numbering, self.scale, spare)
+                    jacobian[i, j] = derivative
+        self.jacobian = CoupledMatrix(jacobian, maps, self.numbering, self.scale)
 
     def _derivative(self, form: ufl.Form, i: str, j: str) -> ufl.Form:
         """Derivative of row i by field j; where their block sizes differ, on the unrolled spaces."""
@@ -140,6 +143,8 @@ class CoupledSystem:
         snes.setJacobian(self._jacobian_callback, self.jacobian.matrix)
         snes.setTolerances(max_it=self.options.maximum_iterations)
         snes.setConvergenceTest(self._converged)
+        if "stoichiometry" in self.unknowns:
+            snes.setLineSearchPreCheck(self._keep_admissible)
         self.linear.attach(snes, self)
         snes.setFromOptions()
         self.snes = snes
@@ -231,14 +236,29 @@ class CoupledSystem:
         self.assemble_jacobian()
         self.timings.assembly += time.perf_counter() - begin
 
+    def _keep_admissible(self, x: PETSc.Vec, update: PETSc.Vec) -> bool:
+        """Cut a Newton update (x becomes x − update) that would fill or empty a node; True if it changed.
+
+        A bad iterate, for instance where a face has just closed, may ask for more lithium than there is, and kinetics and
+        potentials exist for 0 < x < 1 only.
+        """
+        n, name = self.numbering, "stoichiometry"
+        offset = n.first[name] - n.start
+        part = slice(offset, offset + n.count[name])
+        old, change = x.array_r[part], update.array_r[part]
+        cut = np.clip(change, -_BOLDNESS * (1 - old), _BOLDNESS * old)
+        changed = bool(self.comm.allreduce(bool((cut != change).any()), MPI.LOR))
+        if changed:
+            update.array[part] = cut
+        return changed
+
     def assemble_jacobian(self) -> None:
         """Fill the coupled matrix at the current fields."""
-        entries, weights = [], {}
-        for name, row in self.numbering.scalar_row.items():
-            _, slope = self.equations[name].rest(self._own_scalar(name))
-            weights[name] = self.equations[name].weight() * self.scale[name]
-            entries.append((row, row, slope * self.scale[name]))
-        self.jacobian.assemble(weights, entries)
+        weights, diagonal = {}, {}
+        for name in self.numbering.scalar_row:
+            weights[name] = self.equations[name].weight()
+            _, diagonal[name] = self.equations[name].rest(self._own_scalar(name))
+        self.jacobian.assemble(weights, diagonal)
 
     # -- convergence ---------------------------------------------------------------------------------------------
 
