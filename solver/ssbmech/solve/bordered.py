@@ -31,7 +31,7 @@ class BorderedMultigrid:
         self._block_size, self._modes, self._platen_here = block_size, modes, platen_here
         self._cycle: PETSc.PC | None = None
 
-    def setUp(self, pc: PETSc.PC) -> None:  # noqa: N802 (PETSc's name)
+    def setUp(self, pc: PETSc.PC) -> None:
         """Set up the multigrid of the bodies, and what the platen adds to it."""
         matrix = pc.getOperators()[1]
         first, last = matrix.getOwnershipRange()
@@ -45,6 +45,7 @@ class BorderedMultigrid:
             matrix.createSubMatrix(bodies, platen, self._column)
             matrix.createSubMatrix(platen, bodies, self._row)
             self._cycle.setOperators(self._stiffness)
+        assert self._cycle is not None
         self._cycle.setUp()
         self._solve_border(matrix, split)
 
