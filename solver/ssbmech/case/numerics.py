@@ -55,7 +55,7 @@ class Numerics(Block):
     linear_solver: Literal["auto", "direct", "field_split"] = Field(
         default="auto", description="auto: direct for small problems"
     )
-    direct_limit: int = Field(default=60_000, ge=0, description="auto: direct below this many unknowns")
+    direct_limit: int = Field(default=10_000, ge=0, description="auto: direct below this many unknowns")
     petsc_options: dict[str, str | int | float | bool] = Field(
         default_factory=dict,
         description="last word over the chosen linear solver; without the prefix ssbmech_",

@@ -120,9 +120,7 @@ class LinearSolver:
         if inner.getType() == "python":
             broken, n = system.unknowns["displacement"].broken, system.numbering
             modes = rigid_body_modes(broken, n.comm)
-            inner.setPythonContext(
-                BorderedMultigrid(broken.block_size, modes, n.comm.rank == n.scalar_owner)
-            )
+            inner.setPythonContext(BorderedMultigrid(broken.block_size, modes, n.comm.rank == n.scalar_owner))
 
     def _before_solve(self, ksp: PETSc.KSP, rhs: PETSc.Vec, x: PETSc.Vec) -> None:
         """Set up the preconditioner, or keep the last one while it still serves well; the time is booked apart."""

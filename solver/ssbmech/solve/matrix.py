@@ -123,7 +123,10 @@ class CoupledMatrix:
     def _create(self, size: int) -> None:
         """Make room for the rows of this rank and, on their owner, for those of the global unknowns from all ranks."""
         n = self.numbering
-        own, self._position = self._keys[1:], self._position[:-1]  # the first, -1, collects what is not for them
+        own, self._position = (
+            self._keys[1:],
+            self._position[:-1],
+        )  # the first, -1, collects what is not for them
         rows, cols = own // size, own % size
         gathered = n.comm.gather(self._scalar_keys)
         if n.comm.rank == n.scalar_owner and gathered is not None:

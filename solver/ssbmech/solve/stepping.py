@@ -160,7 +160,7 @@ class TimeStepper:
         control = self.control
         factor = control.target_iterations / max(iterations, 1)
         if factor < 1.0:
-            return step * max(factor, control.shrink)
+            return max(step * max(factor, control.shrink), control.minimum)
         self._ceiling *= _FORGETTING
         longer = max(step, min(dt, step * control.growth)) * min(factor, control.growth)
         return min(longer, max(self._ceiling, step))
