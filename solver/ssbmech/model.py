@@ -374,6 +374,8 @@ def _make_system(model: Model, axis: int) -> CoupledSystem:
     kind: Kind = "direct" if size < numerics.direct_limit else "field_split"
     if numerics.linear_solver != "auto":
         kind = numerics.linear_solver
-    options = NewtonOptions(numerics.newton.maximum_iterations, numerics.newton.tolerance, dict(ROW_SCALE))
+    bounds = {"stoichiometry": (0.0, 1.0)} if "stoichiometry" in setting else {}
+    newton = numerics.newton
+    options = NewtonOptions(newton.maximum_iterations, newton.tolerance, dict(ROW_SCALE), bounds)
     linear = LinearSolver(kind, dict(numerics.petsc_options))
     return CoupledSystem(setting, model.terms, constraints, equations, _references(model), linear, options)

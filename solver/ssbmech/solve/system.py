@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 
 
 _BOLDNESS = 0.9
-"""Share of its distance from empty or full by which a node's stoichiometry may change in one Newton iteration."""
+"""Share of its distance from a bound by which a value may change in one Newton iteration."""
 
 
 class SolveError(RuntimeError):
@@ -61,11 +61,13 @@ class NewtonOptions:
         maximum_iterations: then the step is rejected.
         tolerance: allowed sum of absolute nodal imbalances of a field, relative to its reference.
         scale: field -> factor on its rows, brings the diagonal blocks to one order of magnitude.
+        bounds: field -> open interval that no iterate leaves.
     """
 
     maximum_iterations: int = 25
     tolerance: float = 1e-8
     scale: dict[str, float] = field(default_factory=dict)
+    bounds: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 class CoupledSystem:
@@ -143,7 +145,7 @@ class CoupledSystem:
         snes.setJacobian(self._jacobian_callback, self.jacobian.matrix)
         snes.setTolerances(max_it=self.options.maximum_iterations)
         snes.setConvergenceTest(self._converged)
-        if "stoichiometry" in self.unknowns:
+        if self.options.bounds:
             snes.setLineSearchPreCheck(self._keep_admissible)
         self.linear.attach(snes, self)
         snes.setFromOptions()
@@ -237,20 +239,21 @@ class CoupledSystem:
         self.timings.assembly += time.perf_counter() - begin
 
     def _keep_admissible(self, x: PETSc.Vec, update: PETSc.Vec) -> bool:
-        """Cut a Newton update (x becomes x − update) that would fill or empty a node; True if it changed.
+        """Cut a Newton update (x becomes x − update) that would leave the bounds of a field; True if it changed.
 
-        A bad iterate, for instance where a face has just closed, may ask for more lithium than there is, and kinetics and
+        A bad iterate, for instance where a face has just closed, may ask a node for more lithium than there is, and kinetics and
         potentials exist for 0 < x < 1 only.
         """
-        n, name = self.numbering, "stoichiometry"
-        offset = n.first[name] - n.start
-        part = slice(offset, offset + n.count[name])
-        old, change = x.array_r[part], update.array_r[part]
-        cut = np.clip(change, -_BOLDNESS * (1 - old), _BOLDNESS * old)
-        changed = bool(self.comm.allreduce(bool((cut != change).any()), MPI.LOR))
-        if changed:
-            update.array[part] = cut
-        return changed
+        n, changed = self.numbering, False
+        for name, (low, high) in self.options.bounds.items():
+            offset = n.first[name] - n.start
+            part = slice(offset, offset + n.count[name])
+            old, change = x.array_r[part], update.array_r[part]
+            cut = np.clip(change, -_BOLDNESS * (high - old), _BOLDNESS * (old - low))
+            if (cut != change).any():
+                changed = True
+                update.array[part] = cut
+        return bool(self.comm.allreduce(changed, MPI.LOR))
 
     def assemble_jacobian(self) -> None:
         """Fill the coupled matrix at the current fields."""
