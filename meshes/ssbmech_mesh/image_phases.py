@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ssbmech_mesh.errors import MeshError
-from ssbmech_mesh.images import Array, Floats, Image, Triple, triple
+from ssbmech_mesh.images import Array, Floats, Image, Triple, numbers, triple
 
 Ints = NDArray[np.int64]
 
@@ -67,7 +67,7 @@ def crop(
     image: AnyImage, lower: Sequence[float], upper: Sequence[float], unit: Literal["um", "voxels"] = "um"
 ) -> AnyImage:
     """The box between two corners (x, y, z), counted from the lower corner of the image, to the nearest voxel face."""
-    corners = np.array([lower, upper], dtype=float)
+    corners = numbers([lower, upper], "crop")
     if corners.shape != (2, 3) or not np.isfinite(corners).all():
         raise MeshError(f"crop needs two corners of three numbers (x, y, z), not {lower} and {upper}")
     step = np.asarray(image.voxel_size)
@@ -88,9 +88,9 @@ def resample(image: AnyImage, voxel_size: float | Sequence[float]) -> AnyImage:
     Phases take the value at the nearest old centre. Other images are grey: smoothed against aliasing where voxels
     become larger, then interpolated linearly; an image of labels must go through to_phases first.
     """
-    asked = np.broadcast_to(np.asarray(voxel_size, dtype=float), 3)
-    if not np.all(np.isfinite(asked) & (asked > 0.0)):
-        raise MeshError(f"voxel size {voxel_size} to resample to must be positive (µm)")
+    asked = numbers(voxel_size, "voxel size to resample to")
+    if asked.shape not in ((), (3,)) or not np.all(np.isfinite(asked) & (asked > 0.0)):
+        raise MeshError(f"voxel size to resample to is {voxel_size}; give one positive number or three in µm")
     old = np.array(image.values.shape)
     new = np.maximum(np.rint(image.size / asked), 1).astype(int)
     if isinstance(image, PhaseImage):

@@ -101,6 +101,14 @@ def read_image(
     return _turned(path, raw, voxel_size, axes)
 
 
+def numbers(given: Any, name: str) -> Floats:
+    """What was given as an array of floats; MeshError with its name if it is something else."""
+    try:
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise MeshError(f"{name} is {given!r}; give numbers") from error
+
+
 def _turned(path: Path, raw: _Raw, voxel_size: float | Sequence[float] | None, axes: str) -> Image:
     """From the order of the file to x, y, z; checks of shape, kind of number and voxel size."""
     values = raw.values
@@ -145,10 +153,10 @@ def _voxel_size(
     if given is None:
         if not known.all():
             raise MeshError(
-                f"{path} does not say its whole voxel size; give voxel_size in µm (one number or x, y, z)"
+                f"{path} says the voxel size {said.tolist()} µm (x, y, z; nan: not said); give voxel_size in µm, one number or x, y, z"
             )
         return said, 1.0
-    size = np.asarray(given, dtype=float)
+    size = numbers(given, "voxel_size")
     if size.shape not in ((), (3,)) or not np.all(np.isfinite(size) & (size > 0.0)):
         raise MeshError(f"voxel_size is {given}; give one positive number or three (x, y, z) in µm")
     size = np.broadcast_to(size, 3).copy()
@@ -236,11 +244,13 @@ def _read_numpy(path: Path, dataset: str | int | None) -> _Raw:
     images = [name for name, entry in entries.items() if entry.ndim >= 2]
     values = entries[_chosen(path, images, dataset)]
     sizes = [entries[name] for name in ("voxel_um", "pixel_um") if name in entries]
-    if sizes and sizes[0].shape not in ((), (values.ndim,)):
+    if sizes and sizes[0].shape not in ((), (1,), (values.ndim,)):
         raise MeshError(
             f"{path} has a voxel size of shape {sizes[0].shape}; store one number or {values.ndim}"
         )
-    spacing = np.broadcast_to(np.asarray(sizes[0] if sizes else np.nan, dtype=float), values.ndim)
+    spacing = np.broadcast_to(
+        numbers(sizes[0] if sizes else np.nan, f"the voxel size in {path}"), values.ndim
+    )
     return _Raw(values, spacing, np.zeros(values.ndim))
 
 
@@ -274,6 +284,10 @@ def _read_nrrd(path: Path, dataset: str | int | None) -> _Raw:
         for key, colon, value in (s.partition(": ") for s in lines)
         if colon
     }
+    if any(
+        fields.get(key, "0") not in ("0", "-1") for key in ("byte skip", "byteskip", "line skip", "lineskip")
+    ):
+        raise MeshError(f"{path} skips a part of its data; save it without byte skip and line skip")
     try:
         if "data file" in fields or "datafile" in fields:
             data = (path.parent / fields.get("data file", fields.get("datafile", ""))).read_bytes()
@@ -292,6 +306,8 @@ def _read_nrrd(path: Path, dataset: str | int | None) -> _Raw:
             stored = np.frombuffer(unpack[fields["encoding"]](data), dtype=order + kind)
             values = stored.astype(kind).reshape(sizes[::-1])
         spacing, corner, unit = _nrrd_geometry(path, fields, len(sizes))
+    except MeshError:
+        raise
     except (KeyError, ValueError, OSError, EOFError) as error:
         raise MeshError(
             f"{path} cannot be read as NRRD ({error!r}); save it raw or gzip, one value a voxel"
@@ -311,6 +327,8 @@ def _nrrd_geometry(path: Path, fields: Mapping[str, str], n: int) -> tuple[Float
     names = re.findall(r'"([^"]*)"', fields.get("space units", fields.get("units", "")))
     units = np.array([_unit(name) for name in names])
     said = len(units) == n and bool(np.isfinite(units).all())
+    if names and not said:  # in pixels, say
+        return np.full(n, np.nan), np.zeros(n), True
     centre: Floats = np.zeros(n)
     if "space origin" in fields:
         centre = np.array([float(c) for c in fields["space origin"].strip("()").split(",")])
@@ -331,7 +349,10 @@ def _read_folder(path: Path) -> _Raw:
         raise MeshError(
             f"{path} must hold slices of one format ({', '.join(sorted(_SLICES))}); it has {len(files)}"
         )
-    slices = [np.asarray(imread(file)) for file in files]
+    try:
+        slices = [np.asarray(imread(file)) for file in files]
+    except (ValueError, OSError) as error:
+        raise MeshError(f"a slice of {path} cannot be read ({error}); save it again or remove it") from error
     for file, values in zip(files, slices, strict=True):
         if values.ndim != 2 or values.shape != slices[0].shape or values.dtype != slices[0].dtype:
             raise MeshError(

@@ -154,14 +154,14 @@ def test_missing_voxel_size_and_unknown_files_are_refused(tmp_path: Path) -> Non
     import tifffile
 
     np.save(tmp_path / "a.npy", stored())
-    with pytest.raises(MeshError, match="give voxel_size"):
+    with pytest.raises(MeshError, match="nan: not said"):
         read_image(tmp_path / "a.npy")
     for wrong in (0.0, -1.0, np.nan, (1.0, 2.0)):
         with pytest.raises(MeshError, match="voxel_size"):
             read_image(tmp_path / "a.npy", voxel_size=wrong)
     inches = {"resolution": (300, 300), "resolutionunit": "INCH"}
     tifffile.imwrite(tmp_path / "dpi.tif", stored(), photometric="minisblack", **inches)
-    with pytest.raises(MeshError, match="give voxel_size"):  # a printer setting
+    with pytest.raises(MeshError, match="nan: not said"):  # a printer setting
         read_image(tmp_path / "dpi.tif")
     np.savez(tmp_path / "two.npz", a=stored(), b=stored(), voxel_um=1.0)
     with pytest.raises(MeshError, match="a, b"):
@@ -170,6 +170,13 @@ def test_missing_voxel_size_and_unknown_files_are_refused(tmp_path: Path) -> Non
     tifffile.imwrite(tmp_path / "rgb.tif", np.zeros((4, 5, 6, 3), np.uint8), photometric="rgb")
     with pytest.raises(MeshError, match="colours"):
         read_image(tmp_path / "rgb.tif", voxel_size=1.0)
+    np.savez(tmp_path / "text.npz", a=stored(), voxel_um="fine")
+    with pytest.raises(MeshError, match="give numbers"):
+        read_image(tmp_path / "text.npz")
+    (tmp_path / "slices").mkdir()
+    (tmp_path / "slices" / "1.png").write_bytes(b"nonsense")
+    with pytest.raises(MeshError, match="slice"):
+        read_image(tmp_path / "slices", voxel_size=1.0)
     (tmp_path / "a.xyz").write_text("")
     with pytest.raises(MeshError, match="format"):
         read_image(tmp_path / "a.xyz")
@@ -192,9 +199,30 @@ def test_lengths_without_unit_take_that_of_the_voxel_size(tmp_path: Path) -> Non
     assert image.origin == pytest.approx((1.0, 0.0, 0.0))
     grid.spacing = (1.0, 1.0, 1.0)  # what writers put when they know nothing
     grid.save(tmp_path / "ones.vti")
-    with pytest.raises(MeshError, match="give voxel_size"):
+    with pytest.raises(MeshError, match="nan: not said"):
         read_image(tmp_path / "ones.vti")
     assert read_image(tmp_path / "ones.vti", voxel_size=0.4).voxel_size == (0.4, 0.4, 0.4)
+
+
+def test_nrrd_that_cannot_be_trusted_is_refused(tmp_path: Path) -> None:
+    head = "NRRD0004\ntype: uint8\ndimension: 3\nsizes: 2 3 4\nencoding: raw\n"
+
+    def reading(more: str) -> Image:
+        (tmp_path / "a.nrrd").write_bytes((head + more).encode() + b"\n\n" + stored().tobytes())
+        return read_image(tmp_path / "a.nrrd")
+
+    assert reading('spacings: 250 500 800\nunits: "nm" "nm" "nm"').voxel_size == pytest.approx(VOXEL)
+    for more, reason in (
+        ("spacings: 0.25 0.5", "cannot be read"),
+        ('spacings: 1 2 3\nunits: "pixel" "pixel" "pixel"', "not said"),
+        ("spacings: 1 2 3\nbyte skip: 1", "skip"),
+        ("space directions: (1,0.1,0) (0,1,0) (0,0,1)", "askew"),
+    ):
+        with pytest.raises(MeshError, match=reason):
+            reading(more)
+    (tmp_path / "a.raw").write_bytes(stored().tobytes())
+    (tmp_path / "a.nhdr").write_text(head + "spacings: 0.25 0.5 0.8\ndata file: a.raw\n")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.nhdr").values, stored().transpose(2, 1, 0))
 
 
 def image_of(values: Any, voxel: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Image:
@@ -248,8 +276,12 @@ def test_resample_keeps_the_box() -> None:
     ramp = Image(np.broadcast_to(np.arange(12.0)[:, None, None] + 0.5, (12, 3, 3)), (1.0, 1.0, 1.0))
     grey = resample(ramp, (0.5, 1.0, 1.0))
     np.testing.assert_allclose(grey.values[2:-2, 1, 1], (np.arange(24) + 0.5)[2:-2] / 2, atol=1e-12)
-    with pytest.raises(MeshError, match="resample"):
-        resample(ramp, 0.0)
+    # stripes finer than the new voxels become their mean: the filter leaves exp(-π²/2) = 0.7 % of them
+    stripes = Image(np.broadcast_to(np.arange(48)[:, None, None] % 2 * 100.0, (48, 3, 3)), (1.0, 1.0, 1.0))
+    np.testing.assert_allclose(resample(stripes, (3.0, 1.0, 1.0)).values[2:-2], 50.0, atol=1.0)
+    for wrong in (0.0, (1.0, 2.0), "fine"):
+        with pytest.raises(MeshError, match="resample"):
+            resample(ramp, wrong)  # type: ignore[arg-type]
 
 
 def specks() -> tuple[PhaseImage, Any]:
