@@ -1,0 +1,102 @@
+"""Size distributions by volume against closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from ssbmech_mesh.distribution import (
+    from_quantiles,
+    from_table,
+    lognormal,
+    scale_to_volume,
+    uniform,
+    volume_quantiles,
+)
+from ssbmech_mesh.errors import MeshError
+
+Z90 = float(norm.ppf(0.9))
+
+
+def test_one_lognormal_where_it_fits() -> None:
+    law = from_quantiles(4.0 * np.exp(-0.3 * Z90), 4.0, 4.0 * np.exp(0.3 * Z90))
+    assert law.description == "lognormal by volume, sigma 0.3"
+    shares = np.array([0.1, 0.3, 0.5, 0.9])
+    np.testing.assert_allclose(law.quantile(shares), 4.0 * np.exp(0.3 * norm.ppf(shares)), rtol=1e-12)
+
+
+def test_two_halves_are_said_and_exact() -> None:
+    law = from_quantiles(2.0, 4.0, 6.0)
+    assert "two half lognormals" in law.description
+    np.testing.assert_allclose(law.quantile(np.array([0.1, 0.5, 0.9])), [2.0, 4.0, 6.0], rtol=1e-12)
+
+
+def test_mean_volume_of_a_lognormal() -> None:
+    # E3[d^-3] = median^-3 exp(4.5 sigma^2); the tails beyond 1 % at each end are cut, 0.3 % at this sigma.
+    expected = np.pi / 6.0 * 4.0**3 * np.exp(-4.5 * 0.1**2)
+    assert lognormal(4.0, 0.1).mean_volume() == pytest.approx(expected, rel=3e-3)
+
+
+@pytest.mark.parametrize("law", [from_quantiles(3.0, 4.5, 6.5), lognormal(4.0, 0.3), uniform(2.0, 6.0)])
+def test_thirty_particles_follow_the_quantiles(law: object) -> None:
+    found = volume_quantiles(law.draw(30))  # type: ignore[attr-defined]
+    asked = law.quantile(np.array([0.1, 0.5, 0.9]))  # type: ignore[attr-defined]
+    # Thirty steps by number: the coarsest, at D90, is some 5 % of the volume wide.
+    np.testing.assert_allclose([found["D10"], found["D50"], found["D90"]], asked, rtol=0.04)
+
+
+def test_many_particles_follow_the_law_by_volume() -> None:
+    law = uniform(2.0, 6.0)
+    for drawn in (law.draw(5000), law.draw(5000, np.random.default_rng(1))):
+        found = volume_quantiles(drawn)
+        np.testing.assert_allclose([found["D10"], found["D50"], found["D90"]], [2.4, 4.0, 5.6], rtol=2e-3)
+
+
+def test_slices_keep_the_volume() -> None:
+    law = uniform(2.0, 6.0)
+    assert np.sum(np.pi / 6.0 * law.draw(17) ** 3) == pytest.approx(17 * law.mean_volume(), rel=1e-12)
+
+
+def test_draws_repeat_with_the_seed() -> None:
+    law = lognormal(4.0, 0.3)
+    first, again, other = (law.draw(50, np.random.default_rng(s)) for s in (1, 1, 2))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+
+
+def test_table_in_percent_with_empty_ends() -> None:
+    law = from_table([1.0, 2.0, 4.0, 8.0, 9.0], [0.0, 0.0, 50.0, 100.0, 100.0])
+    assert (law.minimum, law.maximum) == (2.0, 8.0)
+    np.testing.assert_allclose(law.quantile(np.array([0.0, 0.25, 0.5, 0.75, 1.0])), [2.0, 3.0, 4.0, 6.0, 8.0])
+
+
+def test_scaling_meets_the_volume_inside_the_limits() -> None:
+    d = np.array([6.0, 5.0, 3.0])
+    volume = 1.05 * np.sum(np.pi / 6.0 * d**3)
+    scaled = scale_to_volume(d, volume, 2.0, 6.05)
+    assert scaled[0] == 6.05 and scaled[1] / 5.0 == pytest.approx(scaled[2] / 3.0)
+    assert np.sum(np.pi / 6.0 * scaled**3) == pytest.approx(volume, rel=1e-12)
+    np.testing.assert_allclose(scale_to_volume(d, volume), d * np.cbrt(1.05), rtol=1e-12)
+    with pytest.raises(MeshError, match="cannot make up"):
+        scale_to_volume(d, 2.0 * volume, 2.0, 6.05)
+
+
+def test_quantiles_of_equal_spheres() -> None:
+    assert volume_quantiles(np.full(9, 3.0)) == {"D10": 3.0, "D50": 3.0, "D90": 3.0}
+
+
+def test_bad_input_is_refused() -> None:
+    with pytest.raises(MeshError, match="must increase"):
+        from_quantiles(5.0, 4.0, 6.0)
+    with pytest.raises(MeshError, match="must be positive"):
+        lognormal(-1.0, 0.3)
+    with pytest.raises(MeshError, match="at least 0"):
+        lognormal(1.0, -0.3)
+    with pytest.raises(MeshError, match="swap"):
+        uniform(3.0, 2.0)
+    with pytest.raises(MeshError, match="start at 0"):
+        from_table([1.0, 2.0], [10.0, 100.0])
+    with pytest.raises(MeshError, match="last cumulative"):
+        from_table([1.0, 2.0], [0.0, 90.0])
+    with pytest.raises(MeshError, match="outside the limits"):
+        lognormal(4.0, 0.3, minimum=5.0, maximum=6.0)
