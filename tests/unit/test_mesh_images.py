@@ -188,6 +188,17 @@ def test_missing_voxel_size_and_unknown_files_are_refused(tmp_path: Path) -> Non
             read_image(tmp_path / name, voxel_size=1.0)
 
 
+def test_pixels_per_centimetre_count_and_per_inch_do_not(tmp_path: Path) -> None:
+    import tifffile
+
+    for unit in ("CENTIMETER", "INCH"):
+        section = {"resolution": (25000, 25000), "resolutionunit": unit, "photometric": "minisblack"}
+        tifffile.imwrite(tmp_path / f"{unit}.tif", stored()[0], **section)
+    assert read_image(tmp_path / "CENTIMETER.tif").voxel_size == pytest.approx((0.4, 0.4, 0.4), rel=1e-6)
+    with pytest.raises(MeshError, match="nan: not said"):
+        read_image(tmp_path / "INCH.tif")
+
+
 def test_lengths_without_unit_take_that_of_the_voxel_size(tmp_path: Path) -> None:
     import pyvista
 

@@ -12,7 +12,13 @@ import pytest
 from ssbmech_mesh.errors import MeshError
 from ssbmech_mesh.image_phases import PhaseImage, to_phases
 from ssbmech_mesh.images import read_image
-from ssbmech_mesh.segmentation import crofton_areas, interface_areas, percolation, split_bodies
+from ssbmech_mesh.segmentation import (
+    _merge_small,
+    crofton_areas,
+    interface_areas,
+    percolation,
+    split_bodies,
+)
 
 REAL = Path(os.environ.get("SSBMECH_IMAGES", Path(__file__).parents[3] / "shared/data/images"))
 UNIT = (1.0, 1.0, 1.0)
@@ -84,6 +90,26 @@ def test_small_bodies_join_their_largest_contact() -> None:
     assert len(np.unique(merged.labels[speck])) == 1
     big = merged.volume[np.unique(merged.labels[speck])[0] - 1]
     assert big > apart.volume.max(where=apart.phase == 1, initial=0.0)
+
+
+def test_largest_contact_counts_by_area() -> None:
+    """A rod beside a block (four faces normal to x) and under another (one normal to z, or 25 µm² if voxels are flat)."""
+    labels = np.zeros((6, 6, 6), dtype=np.int64)
+    labels[2, 1:5, 2], labels[:2, :, :], labels[2, 1, 3:] = 1, 2, 3
+    labels[3:, 1:3, 3:] = 3
+    flat, cubes = (
+        _merge_small(labels, voxel, 4.5 * float(np.prod(voxel))) for voxel in ((5.0, 5.0, 0.2), UNIT)
+    )
+    assert flat[2, 2, 2] == flat[3, 1, 3] != flat[0, 0, 0]
+    assert cubes[2, 2, 2] == cubes[0, 0, 0] != cubes[3, 1, 3]
+
+
+def test_particles_flatter_than_the_least_depth_stay() -> None:
+    image = spheres((20, 20, 40), UNIT, [(10, 10, 10, 6), (10, 10, 28, 6)])
+    assert split_bodies(image, ["NMC"], least_depth=100.0).names == ["SE", "NMC_001", "NMC_002"]
+    plate = spheres((20, 20, 40), UNIT, [(10, 10, 10, 6)])
+    plate.values[:, :, 30] = 1  # one voxel thick, beside a maximum that is deeper
+    assert split_bodies(plate, ["NMC"], least_depth=2.0).names == ["SE", "NMC_001", "NMC_002"]
 
 
 def test_smoothing_removes_false_maxima() -> None:
