@@ -93,11 +93,12 @@ def matrix_percolation(
     points = sample_grid(box, voxels)
     shape = tuple(len(np.unique(points[:, axis])) for axis in range(3))
     cluster, count = label_voxels((label(points) == 0).reshape(shape))
-    links = [np.zeros((2, 0), dtype=np.int64)]
+    first, second = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     for low, high in ((cluster[0], cluster[-1]), (cluster[:, 0], cluster[:, -1])) if periodic else ():
         both = (low > 0) & (high > 0)
-        links.append(np.stack([low[both], high[both]]) - 1)
-    i, j = np.concatenate(links, axis=1)
+        first.append(low[both] - 1)
+        second.append(high[both] - 1)
+    i, j = np.concatenate(first), np.concatenate(second)
     size = np.bincount(cluster.ravel(), minlength=count + 1)[1:].astype(np.float64)
     ends = [np.unique(cluster[:, :, k][cluster[:, :, k] > 0]) - 1 for k in (0, -1)]
     return _percolation(_clusters(i, j, count), size, *ends)

@@ -230,12 +230,14 @@ def _fill(
     packing: DensePacking, asked: float, random: np.random.Generator
 ) -> tuple[DensePacking | None, float]:
     """Positions and the common scale that meet the fraction; else None and the largest fraction that holds the limits."""
-    best = 0.0
+    best, stages = 0.0, _STAGES
     for _ in range(_SCALES):
-        for stage in _STAGES:
-            share = stage * packing.limits.largest
-            packing, fits = _relaxed(packing, share, random)
+        for stage in stages:
+            packing, fits = _relaxed(packing, stage * packing.limits.largest, random)
             if fits:
+                stages = _STAGES[
+                    _STAGES.index(stage) :
+                ]  # what fitted nearly fits after a small scale, no less does
                 break
         if not fits:
             return None, max(best, _largest(packing, random))

@@ -190,15 +190,15 @@ def _shared(radius: float, normal: Floats, offset: Floats) -> tuple[float, float
     direction = fibonacci(_DIRECTIONS)
     along = direction @ normal.T
     reach = np.where(along > 0.0, offset / np.maximum(along, 1e-300), np.inf)
-    depth = radius**3 - np.minimum(reach, radius) ** 3
+    hit = reach < radius
+    depth = np.where(hit, radius**3 - np.minimum(reach, radius) ** 3, 0.0)
     share = 4.0 * np.pi / _DIRECTIONS
     volume = share / 3.0 * float(np.sum(depth.sum(axis=1) - depth.max(axis=1)))
-    hit = depth > 0.0
     area = share * radius**2 * float(np.sum(np.maximum(hit.sum(axis=1) - 1, 0)))
     # A facet seen from the centre: where its plane is the nearest along a ray, dA = reach^2 / cos dOmega.
     first = hit & (depth >= depth.max(axis=1, keepdims=True))
     whole = np.pi * (radius**2 - offset**2)
-    seen = np.where(hit, reach**2 / np.maximum(along, 1e-300), 0.0)
+    seen = np.where(hit, np.minimum(reach, radius) ** 2 / np.maximum(along, 1e-300), 0.0)
     kept = np.sum(np.where(first, seen, 0.0), axis=0) / np.maximum(np.sum(seen, axis=0), 1e-300)
     return volume, area, whole * kept
 

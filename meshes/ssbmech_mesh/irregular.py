@@ -23,6 +23,7 @@ from ssbmech_mesh.simplex import Floats, Ints
 
 _GAUSS = 48  # latitudes of the quadrature over the sphere
 _ORIENTATIONS = 24  # tried for every particle, to keep overlaps small
+_SEEN = 1.3  # largest distance from a centre at which levels are found, in largest radii of the particle
 _SAMPLES = 96  # points along the longest side of the box that measure volume fractions
 
 
@@ -152,12 +153,17 @@ class IrregularPacking:
     def bodies(self) -> tuple[Ints, Floats]:
         """Particle (m,) and centre (m, 3) in µm of bodies 1 to m: all images that could reach into the box."""
         box, periods = np.array(self.box), (-1.0, 0.0, 1.0) if self.periodic else (0.0,)
-        reach = self.radii * np.array([float(s.radius(sphere_rule(24)[0]).max()) for s in self.shapes])
+        reach = self._reach()
         shifts = np.array([[sx, sy, 0.0] for sx in periods for sy in periods]) * box
         images = self.centers[:, None, :] + shifts
         outside = np.linalg.norm(np.maximum(np.maximum(-images, images - box), 0.0), axis=2)
         particle, image = np.nonzero(outside < reach[:, None])
         return particle.astype(np.int64), images[particle, image]
+
+    def _reach(self) -> Floats:
+        """Largest distance (n,) of the surface of each particle from its centre (µm)."""
+        directions, _ = sphere_rule(24)
+        return self.radii * np.array([float(shape.radius(directions).max()) for shape in self.shapes])
 
     def label(self, points: Floats) -> Ints:
         """Body (n,) of each point (n, 3) inside the box, 0 in the matrix."""
@@ -171,7 +177,7 @@ class IrregularPacking:
     def signed_distance(self, points: Floats) -> Floats:
         """Approximate distance (n,) in µm to the particle surfaces, positive inside, 0 on contacts too; right sign.
 
-        -inf farther than 1.5 sizes of any particle.
+        -inf at points farther from every centre than 1.3 times the largest radius of that particle.
         """
         level, _, size, between = self._levels(points)
         free = np.where(np.isfinite(level), 1.0 - level, -np.inf) * size
@@ -185,9 +191,10 @@ class IrregularPacking:
         first, second = np.full(count, np.inf), np.full(count, np.inf)
         size, other, body = np.ones(count), np.ones(count), np.zeros(count, dtype=np.int64)
         particle, center = self.bodies()
+        seen = _SEEN * self._reach()
         for k in range(len(particle)):
             shape, r = self.shapes[particle[k]], float(self.radii[particle[k]])
-            near = np.array(tree.query_ball_point(center[k], 2.0 * r), dtype=np.int64)
+            near = np.array(tree.query_ball_point(center[k], seen[particle[k]]), dtype=np.int64)
             vector = points[near] - center[k]
             distance = np.linalg.norm(vector, axis=1)
             along = vector / np.maximum(distance, 1e-300)[:, None]
@@ -200,7 +207,9 @@ class IrregularPacking:
             second[at], other[at] = first[at], size[at]
             first[at], size[at], body[at] = level[best], own[best], k + 1
             second[near[runner]], other[near[runner]] = level[runner], own[runner]
-        between = np.where(np.isfinite(second), second - first, np.inf) / (1.0 / size + 1.0 / other)
+        between = np.full(count, np.inf)
+        two = np.isfinite(second)
+        between[two] = (second[two] - first[two]) / (1.0 / size[two] + 1.0 / other[two])
         return first, body, size, between
 
 
