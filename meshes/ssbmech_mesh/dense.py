@@ -230,7 +230,8 @@ def _fill(
     packing: DensePacking, asked: float, random: np.random.Generator
 ) -> tuple[DensePacking | None, float]:
     """Positions and the common scale that meet the fraction; else None and the largest fraction that holds the limits."""
-    best, stages = 0.0, _STAGES
+    best = 0.0
+    stages: tuple[float, ...] = _STAGES
     for _ in range(_SCALES):
         for stage in stages:
             packing, fits = _relaxed(packing, stage * packing.limits.largest, random)

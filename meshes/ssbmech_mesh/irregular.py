@@ -163,7 +163,8 @@ class IrregularPacking:
     def _reach(self) -> Floats:
         """Largest distance (n,) of the surface of each particle from its centre (µm)."""
         directions, _ = sphere_rule(24)
-        return self.radii * np.array([float(shape.radius(directions).max()) for shape in self.shapes])
+        largest = [float(shape.radius(directions).max()) for shape in self.shapes]
+        return np.asarray(self.radii * np.array(largest), dtype=np.float64)
 
     def label(self, points: Floats) -> Ints:
         """Body (n,) of each point (n, 3) inside the box, 0 in the matrix."""
