@@ -55,16 +55,16 @@ def make_setting(
     any_facet = mesh.comm.allreduce(facets.facets.size) > 0
     owned_cells = mesh.topology.index_map(tagged.dim).size_local
     phase = bodies.cell_phase[:owned_cells]
-    faces = list(tagged.faces)
+    faces = [(face, name) for face in tagged.faces for name in bodies.phases]
     setting = Setting(
         mesh=mesh,
         unknowns=unknowns,
         phase_number={name: number for number, name in enumerate(bodies.phases)},
         pair_number={pair: number for number, pair in enumerate(pairs)},
-        face_number={name: number for number, name in enumerate(faces)},
+        face_number={key: number for number, key in enumerate(faces)},
         cells=[(k, np.flatnonzero(phase == k).astype(np.int32)) for k in range(len(bodies.phases))],
         interfaces=facets.subdomain_data(),
-        faces=[(k, _facet_entities(mesh, tagged.faces[name])) for k, name in enumerate(faces)],
+        faces=_face_entities(tagged, bodies),
         interface_mesh=InterfaceMesh(mesh, facets, interface_degree) if any_facet else None,
         time_step=fem.Constant(mesh, 1.0),
         temperature=temperature,
@@ -72,6 +72,17 @@ def make_setting(
         interface_degree=interface_degree,
     )
     return setting, facets
+
+
+def _face_entities(tagged: TaggedMesh, bodies: Bodies) -> list[tuple[int, Ints]]:
+    """Exterior facets numbered by face and, within a face, by phase."""
+    out: list[tuple[int, Ints]] = []
+    for facets in tagged.faces.values():
+        entities = _facet_entities(tagged.mesh, facets)
+        phase = bodies.cell_phase[entities[0::2]]
+        for k in range(len(bodies.phases)):
+            out.append((len(out), entities[np.repeat(phase == k, 2)]))
+    return out
 
 
 def _facet_entities(mesh: dmesh.Mesh, facets: Ints) -> Ints:

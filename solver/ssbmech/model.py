@@ -239,7 +239,11 @@ def _add_bulk(model: Model) -> None:
     counter = case.stack.counter_electrode
     if "potential" in setting and counter.exchange_current_density is not None:
         model.counter = CounterElectrode(
-            setting, case.stack.separator, counter.exchange_current_density, voltage
+            setting,
+            case.stack.separator,
+            counter.exchange_current_density,
+            voltage,
+            _conductors(case, "ionic"),
         )
         model.other_terms.append(model.counter)
 

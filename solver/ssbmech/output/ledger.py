@@ -65,7 +65,7 @@ class Ledger:
         self._separator = None
         if model.counter is not None:
             counter = model.counter
-            self._separator = compat.form(counter.current() * model.setting.ds(counter.face), maps)
+            self._separator = compat.form(counter.current() * counter.ds, maps)
         names = [*MECHANICAL_SINKS, *ELECTRICAL_SINKS, "external_work", "chemical_work", "electrical_work"]
         self._total = dict.fromkeys(names, 0.0)
         self._power: dict[str, float] = {}

@@ -170,12 +170,19 @@ class CounterElectrode:
 
     Attributes:
         exchange: exchange current density [A/m²].
+        phases: the ionic conductors; active material that reaches the separator face is insulated there. None: all phases.
     """
 
     setting: Setting
     face: str
     exchange: float
     thermal_voltage: float
+    phases: list[str] | None = None
+
+    @property
+    def ds(self) -> Any:
+        """Measure of the face where it is electrolyte."""
+        return self.setting.ds(self.face, self.phases)
 
     def current(self) -> Any:
         phi = self.setting["potential"].value
@@ -183,10 +190,10 @@ class CounterElectrode:
 
     def residual(self) -> dict[str, ufl.Form]:
         psi = self.setting["potential"].test
-        return {"potential": -self.current() * psi * self.setting.ds(self.face)}
+        return {"potential": -self.current() * psi * self.ds}
 
     def energies(self) -> list[Energy]:
-        form = -self.current() * self.setting["potential"].value * self.setting.ds(self.face)
+        form = -self.current() * self.setting["potential"].value * self.ds
         return [Energy("kinetic_dissipation", "power", form)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -81,7 +81,7 @@ class Setting:
     Attributes:
         mesh: the mesh.
         unknowns: the fields by name.
-        phase_number, pair_number, face_number: subdomain numbers of the measures.
+        phase_number, pair_number, face_number: subdomain numbers of the measures; of faces by name and phase.
         cells, interfaces, faces: integration entities by number.
         interface_mesh: home of the interface history, None without interfaces.
         time_step: constant with the current step [s].
@@ -93,7 +93,7 @@ class Setting:
     unknowns: dict[str, Unknown]
     phase_number: Mapping[str, int]
     pair_number: Mapping[tuple[str, str], int]
-    face_number: Mapping[str, int]
+    face_number: Mapping[tuple[str, str], int]
     cells: list[tuple[int, npt.NDArray[np.int32]]]
     interfaces: list[tuple[int, npt.NDArray[np.int32]]]
     faces: list[tuple[int, npt.NDArray[np.int32]]]
@@ -127,9 +127,10 @@ class Setting:
         metadata = {"quadrature_degree": self.interface_degree, "quadrature_rule": "default"}
         return self._measure("dS", self.interfaces, metadata)(self.pair_number[pair])
 
-    def ds(self, face: str) -> Any:
-        """Measure of an outer face."""
-        return self._measure("ds", self.faces, {"quadrature_degree": self.degree})(self.face_number[face])
+    def ds(self, face: str, phases: Sequence[str] | None = None) -> Any:
+        """Measure of an outer face, or of what some phases have of it."""
+        numbers = [self.face_number[face, name] for name in (phases or self.phase_number)]
+        return self._measure("ds", self.faces, {"quadrature_degree": self.degree})(tuple(numbers))
 
     def _measure(self, kind: str, data: Any, metadata: dict[str, Any]) -> Any:
         return ufl.Measure(kind, domain=self.mesh, subdomain_data=data, metadata=metadata)
