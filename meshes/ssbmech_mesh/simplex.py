@@ -9,6 +9,7 @@ import gmsh
 import numpy as np
 from numpy.typing import NDArray
 
+from ssbmech_mesh.bodies import BodyTable
 from ssbmech_mesh.errors import MeshError
 from ssbmech_mesh.session import gmsh_model
 
@@ -23,7 +24,8 @@ class SimplexMesh:
     """First-order simplices, every one of which belongs to one named body.
 
     nodes: (N, 3) in µm. cells: (M, dimension + 1) indices of nodes. body: (M,) index into names.
-    surfaces: name -> (F, dimension) indices of nodes, for the named surfaces (may be none).
+    surfaces: name -> (F, dimension) indices of nodes, for the named surfaces (may be none). table: what the bodies are,
+    in the order of names, where it is known.
     """
 
     nodes: Floats
@@ -31,6 +33,7 @@ class SimplexMesh:
     body: Ints
     names: list[str]
     surfaces: dict[str, Ints] = field(default_factory=dict)
+    table: BodyTable | None = None
 
     @property
     def dimension(self) -> int:
