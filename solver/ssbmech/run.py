@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from pathlib import Path
@@ -271,8 +272,10 @@ class Recorder:
 
 
 def _line(accepted: Accepted, row: dict[str, object]) -> str:
+    volts = float(row["potential"])  # type: ignore[arg-type]
+    electric = f"{volts:.4f} V vs Li, " if math.isfinite(volts) else ""  # mechanics alone has no potential
     return (
-        f"{accepted.segment.kind}: t = {accepted.time:.4g} s, {row['potential']:.4f} V vs Li, "
+        f"{accepted.segment.kind}: t = {accepted.time:.4g} s, {electric}"
         f"P = {row['pressure']:.3f} MPa, delaminated {100 * float(row['delaminated_fraction']):.1f} %, "  # type: ignore[arg-type]
         f"{accepted.newton} Newton, step {accepted.time_step:.3g} s"
     )
