@@ -180,6 +180,17 @@ class SplitSpec(Spec):
     least_volume: NotNegative = 0.0
 
 
+class BodiesSpec(Spec):
+    """Values that tell the particles of a phase apart already: each from first to last is a particle.
+
+    last: default the largest value. least_volume (µm^3): what is smaller joins the particle that it touches most.
+    """
+
+    first: float
+    last: float | None = None
+    least_volume: NotNegative = 0.0
+
+
 class ImageSpec(StructureSpec):
     """A segmented image, or grey values with thresholds."""
 
@@ -189,6 +200,7 @@ class ImageSpec(StructureSpec):
     axes: str = "zyx"
     voxel_size: Positive | Triple | None = None
     labels: dict[str, tuple[float, ...]] | None = None
+    bodies: dict[str, BodiesSpec] = {}  # phases beside those in labels, of an image whose particles are told apart
     thresholds: dict[str, tuple[float, float]] | None = None
     crop: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
     resample: Positive | Triple | None = None
