@@ -26,6 +26,7 @@ class Structure:
     labels (nx, ny, nz): 1 to n, label k is row k - 1 of bodies. voxel_size: edges of a voxel (µm). void: phases that are pores
     and are not meshed. facts: what a generator reports, ready for JSON. notes: sentences on what was
     changed or could not be kept. composite: z from and to of the composite between layers (µm).
+    periodic: the structure continues across the lateral faces.
     """
 
     labels: Labels
@@ -35,6 +36,7 @@ class Structure:
     facts: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     composite: tuple[float, float] | None = None
+    periodic: bool = False
 
     @property
     def box(self) -> tuple[float, float, float]:
