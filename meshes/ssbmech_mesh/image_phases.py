@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from itertools import combinations
 from typing import Literal, TypeVar
 
@@ -26,7 +27,9 @@ class PhaseImage(Image):
     def index(self, phase: str) -> int:
         """Value of a phase; MeshError if there is none of that name."""
         if phase not in self.names:
-            raise MeshError(f"there is no phase {phase!r} in the image; it has {', '.join(self.names)}")
+            near = get_close_matches(phase, self.names, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise MeshError(f"there is no phase {phase!r} in the image; it has {', '.join(self.names)}{hint}")
         return self.names.index(phase)
 
     def fractions(self) -> dict[str, float]:
@@ -38,40 +41,20 @@ class PhaseImage(Image):
 AnyImage = TypeVar("AnyImage", bound=Image)
 
 
-def prepare(
-    image: Image,
-    labels: Mapping[str, Sequence[float]] | None = None,
-    thresholds: Mapping[str, Sequence[float]] | None = None,
-    crop_um: tuple[Sequence[float], Sequence[float]] | None = None,
-    voxel_size: float | Sequence[float] | None = None,
-    least_volume: Mapping[str, float] | None = None,
-    fill_closed: Sequence[str] = (),
-) -> PhaseImage:
-    """All steps in their order: crop, resample and phases (labels: phases first), fill closed pores, despeckle.
-
-    Each argument is that of the function of its step; those left out do nothing. Lengths in µm, volumes in µm³.
-    """
-    if crop_um is not None:
-        image = crop(image, *crop_um)
-    if voxel_size is not None and thresholds is not None:
-        image = resample(image, voxel_size)
-    phases = to_phases(image, labels, thresholds)
-    if voxel_size is not None and thresholds is None:
-        phases = resample(phases, voxel_size)
-    for phase in fill_closed:
-        phases = fill_closed_pores(phases, phase)
-    return despeckle(phases, least_volume) if least_volume else phases
-
-
 def crop(
     image: AnyImage, lower: Sequence[float], upper: Sequence[float], unit: Literal["um", "voxels"] = "um"
 ) -> AnyImage:
-    """The box between two corners (x, y, z), counted from the lower corner of the image, to the nearest voxel face."""
+    """The box between two corners (x, y, z), counted from the lower corner of the image, to the nearest voxel face.
+
+    An axis along which the image has one voxel stays as it is.
+    """
     corners = numbers([lower, upper], "crop")
     if corners.shape != (2, 3) or not np.isfinite(corners).all():
         raise MeshError(f"crop needs two corners of three numbers (x, y, z), not {lower} and {upper}")
     step = np.asarray(image.voxel_size)
     first, last = np.rint(corners / (step if unit == "um" else 1.0)).astype(int)
+    flat = np.array(image.values.shape) == 1
+    first, last = np.where(flat, 0, first), np.where(flat, 1, last)
     if np.any(first < 0) or np.any(last > image.values.shape) or np.any(last <= first):
         limit = image.size.round(6).tolist() if unit == "um" else list(image.values.shape)
         raise MeshError(
@@ -82,35 +65,33 @@ def crop(
     return replace(image, values=values, origin=triple(origin))
 
 
-def resample(image: AnyImage, voxel_size: float | Sequence[float]) -> AnyImage:
+def resample(image: AnyImage, voxel_size: float | Sequence[float], grey: bool) -> AnyImage:
     """The same box with voxels near the size asked for (µm; one number or x, y, z), a whole number of them per edge.
 
-    Phases take the value at the nearest old centre. Other images are grey: smoothed against aliasing where voxels
-    become larger, then interpolated linearly; an image of labels must go through to_phases first.
+    grey: smoothed against aliasing where voxels become larger, then interpolated linearly; otherwise, for labels and
+    phases, the value at the nearest old centre. An axis along which the image has one voxel keeps it.
     """
     asked = numbers(voxel_size, "voxel size to resample to")
     if asked.shape not in ((), (3,)) or not np.all(np.isfinite(asked) & (asked > 0.0)):
         raise MeshError(f"voxel size to resample to is {voxel_size}; give one positive number or three in µm")
     old = np.array(image.values.shape)
-    new = np.maximum(np.rint(image.size / asked), 1).astype(int)
-    if isinstance(image, PhaseImage):
-        nearest = [((2 * np.arange(n) + 1) * m) // (2 * n) for n, m in zip(new, old, strict=True)]
-        values: Array = np.ascontiguousarray(image.values[np.ix_(*nearest)])
-    else:
+    new = np.where(old == 1, 1, np.maximum(np.rint(image.size / asked), 1)).astype(int)
+    if grey:
         from skimage.transform import resize
 
-        values = np.asarray(
-            resize(
-                image.values.astype(float),
-                tuple(new),
-                order=1,
-                mode="edge",
-                preserve_range=True,
-                anti_aliasing=True,
-            )
+        smooth = resize(
+            image.values.astype(float),
+            tuple(new),
+            order=1,
+            mode="edge",
+            preserve_range=True,
+            anti_aliasing=True,
         )
-    size = image.size / new
-    return replace(image, values=values, voxel_size=triple(size))
+        values = np.asarray(smooth)
+    else:
+        nearest = [((2 * np.arange(n) + 1) * m) // (2 * n) for n, m in zip(new, old, strict=True)]
+        values = np.ascontiguousarray(image.values[np.ix_(*nearest)])
+    return replace(image, values=values, voxel_size=triple(image.size / new))
 
 
 def to_phases(
@@ -137,7 +118,8 @@ def to_phases(
         values[mask] = k
     if np.any(values == 255):
         raise MeshError(
-            f"{_shares(image.values, values == 255)} in no phase; add to one of {', '.join(chosen)}"
+            f"{value_shares(image.values, values == 255)} belong to no phase; add to one of {', '.join(chosen)}, or "
+            "name a phase of its own for it (and list that in void if it is empty)"
         )
     return PhaseImage(values, image.voxel_size, image.origin, tuple(chosen))
 
@@ -169,17 +151,17 @@ def _between(values: Array, thresholds: Mapping[str, Sequence[float]]) -> list[N
     ]
 
 
-def _shares(values: Array, wrong: NDArray[np.bool_]) -> str:
-    """What values the marked voxels have, and how many voxels they are."""
-    found, counts = np.unique(values[wrong], return_counts=True)
+def value_shares(values: Array, marked: NDArray[np.bool_] | None = None) -> str:
+    """What values the voxels (or the marked ones) have, and how many voxels they are, in words."""
+    found, counts = np.unique(values if marked is None else values[marked], return_counts=True)
     if len(found) > 8:
         share = 100.0 * counts.sum() / values.size
-        return f"{len(found)} values between {found[0]:g} and {found[-1]:g} ({share:.3g} % of the voxels) are"
+        return f"{len(found)} values between {found[0]:g} and {found[-1]:g} ({share:.3g} % of the voxels)"
     each = [
         f"{value:g} ({100.0 * n / values.size:.3g} % of the voxels)"
         for value, n in zip(found, counts, strict=True)
     ]
-    return f"value{'s' * (len(each) > 1)} {', '.join(each)} {'are' if len(each) > 1 else 'is'}"
+    return f"value{'s' * (len(each) > 1)} {', '.join(each)}"
 
 
 def despeckle(image: PhaseImage, least_volume: Mapping[str, float]) -> PhaseImage:
@@ -220,6 +202,15 @@ def face_areas(voxel_size: Triple) -> Floats:
     return float(np.prod(voxel_size)) / np.asarray(voxel_size)
 
 
+def give_to_neighbours(image: PhaseImage, marked: NDArray[np.bool_]) -> PhaseImage:
+    """Marked voxels, cluster by cluster, take the phase with which the cluster shares the largest area."""
+    found, count = ndimage.label(marked)
+    # all that is not marked keeps its phase: one cluster per phase, after those that are marked
+    clusters = np.where(marked, found.astype(np.int64) - 1, image.values.astype(np.int64) + int(count))
+    owner = np.concatenate([np.zeros(int(count), dtype=np.int64), np.arange(len(image.names))])
+    return _give_away(image, clusters, owner, np.arange(len(owner)) < int(count))
+
+
 def _give_away(image: PhaseImage, clusters: Ints, owner: Ints, small: NDArray[np.bool_]) -> PhaseImage:
     """Marked clusters take the phase with which they share the largest area; specks inside specks come later."""
     n = len(image.names)
@@ -240,7 +231,7 @@ def _give_away(image: PhaseImage, clusters: Ints, owner: Ints, small: NDArray[np
         settled = votes.any(axis=1)
         if not settled.any():
             raise MeshError(
-                "every cluster of the image is to be removed; lower the least volumes or crop less"
+                "nothing is left: every cluster of the image is to be removed; lower the least volumes or crop less"
             )
         owner[settled] = votes[settled].argmax(axis=1)
         small[settled] = False

@@ -153,7 +153,8 @@ def _voxel_size(
     if given is None:
         if not known.all():
             raise MeshError(
-                f"{path} says the voxel size {said.tolist()} µm (x, y, z; nan: not said); give voxel_size in µm, one number or x, y, z"
+                f"{path} says the voxel size {said.tolist()} µm (x, y, z; nan: not said); give voxel_size in µm, one number or "
+                "x, y, z (in a case file mesh.microstructure.voxel_size)"
             )
         return said, 1.0
     size = numbers(given, "voxel_size")

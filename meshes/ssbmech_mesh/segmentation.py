@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, combinations_with_replacement
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from scipy.spatial import SphericalVoronoi
 from ssbmech_mesh.errors import MeshError
 from ssbmech_mesh.image_phases import Ints, PhaseImage, face_areas, label_clusters
 from ssbmech_mesh.images import Array, Floats, Triple
+from ssbmech_mesh.specs import SplitSpec
 
 Labels = NDArray[np.int32]
 
@@ -22,7 +23,7 @@ Labels = NDArray[np.int32]
 class Bodies:
     """Bodies of an image; the arrays have one entry for each, body k having the label k + 1.
 
-    labels[x, y, z] (int32): 1, 2, …, and 0 where the phase was left out. phase: index into phases. volume in µm³,
+    labels[x, y, z] (int32): 1, 2, …. phase: index into phases. volume in µm³,
     diameter of the sphere of that volume in µm, border: touches a face of the image, centroid (n, 3) in µm with the
     origin of the image. Numbers follow the phases, then the height of the centroid (z, then y, then x).
     """
@@ -64,12 +65,8 @@ class Percolation:
 
 def split_bodies(
     image: PhaseImage,
-    split: Sequence[str],
-    least_depth: float | None = None,
-    smoothing: float = 0.0,
-    least_volume: float = 0.0,
-    separate: Sequence[str] = (),
-    leave_out: Sequence[str] = (),
+    split: Mapping[str, SplitSpec],
+    known: Mapping[str, Ints] | None = None,
 ) -> Bodies:
     """Take the particles of the phases in split apart; every other phase stays whole, as one body.
 
@@ -77,49 +74,43 @@ def split_bodies(
     the saddle to any higher one (h-maxima: Soille, Morphological Image Analysis, 2nd ed., ch. 6), after
     smoothing the distance by a Gaussian of standard deviation `smoothing` (µm); watersheds of the distance
     part the phase at its necks. Particles under least_volume (µm³) go to the particle of their phase with which they
-    share the largest area, those that touch none stay. Each cluster of a phase in separate is a body of its own (for
-    percolating phases with isolated rests). Phases in leave_out, such as voids, are no bodies and get the label 0.
+    share the largest area, those that touch none stay. known: numbers from 1 of the bodies of a phase, of the
+    shape of the image, where they are known already.
     """
-    for phase in (*split, *separate, *leave_out):
+    known = known or {}
+    for phase in (*split, *known):
         image.index(phase)
-    kinds = [set(split), set(separate), set(leave_out)]
-    twice = set().union(*(a & b for a, b in combinations(kinds, 2)))
-    if twice:
-        raise MeshError(f"{', '.join(sorted(twice))}: a phase is in one of split, separate and leave_out")
-    depth = max(image.voxel_size) if least_depth is None else least_depth
-    if not (
-        np.isfinite([depth, smoothing, least_volume]).all()
-        and depth > 0
-        and min(smoothing, least_volume) >= 0
-    ):
-        raise MeshError(
-            f"least_depth {depth}, smoothing {smoothing} and least_volume {least_volume} must be finite, the first "
-            "positive and the others not negative"
-        )
+        if phase in split and phase in known:
+            raise MeshError(f"{phase} is to be split and has known bodies; choose one")
     raw = np.zeros(image.values.shape, dtype=np.int64)
     for k, phase in enumerate(image.names):
         mask = image.values == k
-        if phase in leave_out or not mask.any():
+        if not mask.any():
             continue
         if phase in split:
-            found = _watershed(mask, image.voxel_size, depth, smoothing)
-            found = _merge_small(found, image.voxel_size, least_volume)
-        elif phase in separate:
-            found = np.asarray(ndimage.label(mask)[0], dtype=np.int64)
+            found = _watershed(mask, image.voxel_size, split[phase])
+            found = merge_small(found, image.voxel_size, split[phase].least_volume)
+        elif phase in known:
+            found = known[phase]
         else:
             found = mask.astype(np.int64)
         raw[mask] = found[mask] + raw.max()
     return _described(image, raw)
 
 
-def _watershed(mask: NDArray[np.bool_], voxel_size: Triple, depth: float, smoothing: float) -> Ints:
+def _watershed(mask: NDArray[np.bool_], voxel_size: Triple, how: SplitSpec) -> Ints:
     """Numbers from 1 inside the mask, in every piece of it."""
     from skimage.morphology import local_maxima, reconstruction
     from skimage.segmentation import watershed
 
     distance = np.asarray(ndimage.distance_transform_edt(mask, sampling=voxel_size))
-    if smoothing > 0.0:
-        sigma = [smoothing / step if n > 1 else 0.0 for step, n in zip(voxel_size, mask.shape, strict=True)]
+    # a section is one voxel thick: its thickness is no length of the structure
+    steps = [step for step, n in zip(voxel_size, mask.shape, strict=True) if n > 1] or [max(voxel_size)]
+    depth = max(steps) if how.least_depth is None else how.least_depth
+    if how.smoothing > 0.0:
+        sigma = [
+            how.smoothing / step if n > 1 else 0.0 for step, n in zip(voxel_size, mask.shape, strict=True)
+        ]
         distance = np.where(mask, ndimage.gaussian_filter(distance, sigma, mode="nearest"), 0.0)
     faces = ndimage.generate_binary_structure(
         3, 1
@@ -134,7 +125,7 @@ def _watershed(mask: NDArray[np.bool_], voxel_size: Triple, depth: float, smooth
     return np.asarray(watershed(-distance, markers, mask=mask), dtype=np.int64)
 
 
-def _contacts(labels: Array, voxel_size: Triple) -> tuple[Ints, Ints, Floats]:
+def touching_pairs(labels: Array, voxel_size: Triple) -> tuple[Ints, Ints, Floats]:
     """Pairs of different non-zero labels that share faces, both ways, and the area of these in µm²."""
     base = int(labels.max()) + 1
     pairs, areas = [], []
@@ -149,11 +140,14 @@ def _contacts(labels: Array, voxel_size: Triple) -> tuple[Ints, Ints, Floats]:
     return both // base, both % base, total
 
 
-def _merge_small(labels: Ints, voxel_size: Triple, least_volume: float) -> Ints:
-    """Every small body joins its largest contact; a chain of small ones ends in one body. Until none is left."""
+def merge_small(labels: Ints, voxel_size: Triple, least_volume: float) -> Ints:
+    """Bodies (labels from 1) under least_volume (µm³) join their largest contact until none that has one is left.
+
+    A chain of small ones ends in one body.
+    """
     while True:
         volume = np.bincount(labels.ravel()) * float(np.prod(voxel_size))
-        one, two, area = _contacts(labels, voxel_size)
+        one, two, area = touching_pairs(labels, voxel_size)
         small = volume[one] < least_volume * (1.0 - 1e-12)
         if not small.any():
             return labels
@@ -199,18 +193,27 @@ def _described(image: PhaseImage, raw: Ints) -> Bodies:
     )
 
 
-def interface_areas(image: PhaseImage, reach: int = 2) -> dict[tuple[str, str], float]:
-    """Stereological area in µm² of the interface of every pair of phases that meet, by `crofton_areas`."""
-    areas = crofton_areas(image.values, len(image.names), image.voxel_size, reach)
+def interface_areas(
+    image: PhaseImage, bodies: Array | None = None, reach: int = 2
+) -> dict[tuple[str, str], float]:
+    """Stereological area in µm² of the interface of every pair of phases that meet, by `crofton_areas`.
+
+    With the labels of bodies, the pair of a phase with itself is the area between different bodies of this phase.
+    """
+    areas = crofton_areas(image.values, len(image.names), image.voxel_size, reach, bodies)
     return {
         (image.names[i], image.names[j]): float(areas[i, j])
-        for i, j in combinations(range(len(image.names)), 2)
+        for i, j in combinations_with_replacement(range(len(image.names)), 2)
         if areas[i, j] > 0.0
     }
 
 
-def crofton_areas(values: Array, count: int, voxel_size: Triple, reach: int = 2) -> Floats:
+def crofton_areas(
+    values: Array, count: int, voxel_size: Triple, reach: int = 2, bodies: Array | None = None
+) -> Floats:
     """Areas (count, count), symmetric, in µm², of the surfaces between the values 0 … count - 1 of an image.
+
+    bodies: an image of the same shape; surfaces then are where it changes, also within one value (the diagonal).
 
     Crofton: S = 4 ∫ N(u) du/4π over the half sphere of directions u, N du being the crossings of lines per
     area normal to them. Lines run through the voxel centres along the lattice directions with up to `reach` steps (13, 49,
@@ -229,17 +232,19 @@ def crofton_areas(values: Array, count: int, voxel_size: Triple, reach: int = 2)
         4.0 * np.pi
     )
     half = len(steps) // 2  # in this order the second half holds the opposites of the first
-    padded = np.pad(values.astype(np.int64), reach, mode="symmetric")
-    start = padded[tuple(slice(reach, reach + n) for n in values.shape)]
+    kind = np.pad(values.astype(np.int64), reach, mode="symmetric")
+    body = kind if bodies is None else np.pad(bodies, reach, mode="symmetric")
+    here = tuple(slice(reach, reach + n) for n in values.shape)
     total = np.zeros(count * count)
     for step, length, weight in zip(steps[half:], lengths[half:], weights[half:], strict=True):
-        end = padded[tuple(slice(reach + s, reach + s + n) for s, n in zip(step, values.shape, strict=True))]
-        crossed = start != end
-        total += weight / length * np.bincount(start[crossed] * count + end[crossed], minlength=count * count)
+        there = tuple(slice(reach + s, reach + s + n) for s, n in zip(step, values.shape, strict=True))
+        crossed = body[here] != body[there]
+        pair = kind[here][crossed] * count + kind[there][crossed]
+        total += weight / length * np.bincount(pair, minlength=count * count)
     areas = (
         total.reshape(count, count) * 4.0 * float(np.prod(voxel_size))
     )  # two directions for each step, S = 2 N
-    return np.asarray(areas + areas.T)
+    return np.asarray(areas + areas.T - np.diag(np.diag(areas)))  # the diagonal has both directions already
 
 
 def percolation(image: PhaseImage) -> dict[str, Percolation]:

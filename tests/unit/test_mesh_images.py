@@ -15,7 +15,6 @@ from ssbmech_mesh.image_phases import (
     crop,
     despeckle,
     fill_closed_pores,
-    prepare,
     resample,
     to_phases,
 )
@@ -246,13 +245,15 @@ def test_labels_and_thresholds_cover_everything() -> None:
     assert phases.names == ("CAM", "SE")
     assert phases.fractions() == {"CAM": 0.25, "SE": 0.75}
     np.testing.assert_array_equal(phases.values == 0, image.values == 1)
-    with pytest.raises(MeshError, match=r"value 7 \(25 % of the voxels\) is in no phase"):
+    with pytest.raises(
+        MeshError, match=r"value 7 \(25 % of the voxels\) belong to no phase; add to one of CAM, SE"
+    ):
         to_phases(image, labels={"CAM": [1], "SE": [0, 2]})
     with pytest.raises(MeshError, match="belong to CAM and to SE"):
         to_phases(image, labels={"CAM": [1], "SE": [0, 1, 2, 7]})
     grey = to_phases(image, thresholds={"SE": [0, 2], "CAM": [2, 7]})  # 2 is CAM, 7 the closed top
     np.testing.assert_array_equal(grey.values, (image.values >= 2).astype(int))
-    with pytest.raises(MeshError, match=r"values 0 .*, 7 .* are in no phase"):
+    with pytest.raises(MeshError, match=r"values 0 .*, 7 .* belong to no phase"):
         to_phases(image, thresholds={"SE": [1, 2], "CAM": [2, 6]})
     with pytest.raises(MeshError, match="overlap"):
         to_phases(image, thresholds={"SE": [0, 3], "CAM": [2, 7]})
@@ -278,21 +279,24 @@ def test_resample_keeps_the_box() -> None:
     half = np.zeros((6, 4, 4), dtype=np.uint8)
     half[3:] = 1
     phases = to_phases(Image(half, (0.5, 1.0, 1.0)), labels={"a": [0], "b": [1]})
-    fine = resample(phases, (0.25, 0.5, 0.5))
+    fine = resample(phases, (0.25, 0.5, 0.5), grey=False)
     np.testing.assert_array_equal(fine.values, half.repeat(2, 0).repeat(2, 1).repeat(2, 2))
-    odd = resample(phases, 0.7)  # 3 µm in four voxels of 0.75 µm
+    odd = resample(phases, 0.7, grey=False)  # 3 µm in four voxels of 0.75 µm
     assert odd.voxel_size == (0.75, 4 / 6, 4 / 6)
     np.testing.assert_allclose(odd.size, phases.size, rtol=1e-14)
     # linear values stay linear at the voxel centres, away from the ends
     ramp = Image(np.broadcast_to(np.arange(12.0)[:, None, None] + 0.5, (12, 3, 3)), (1.0, 1.0, 1.0))
-    grey = resample(ramp, (0.5, 1.0, 1.0))
+    grey = resample(ramp, (0.5, 1.0, 1.0), grey=True)
     np.testing.assert_allclose(grey.values[2:-2, 1, 1], (np.arange(24) + 0.5)[2:-2] / 2, atol=1e-12)
     # stripes finer than the new voxels become their mean: the filter leaves exp(-π²/2) = 0.7 % of them
     stripes = Image(np.broadcast_to(np.arange(48)[:, None, None] % 2 * 100.0, (48, 3, 3)), (1.0, 1.0, 1.0))
-    np.testing.assert_allclose(resample(stripes, (3.0, 1.0, 1.0)).values[2:-2], 50.0, atol=1.0)
+    np.testing.assert_allclose(resample(stripes, (3.0, 1.0, 1.0), grey=True).values[2:-2], 50.0, atol=1.0)
+    section = to_phases(Image(half[:, :1], (0.5, 1.0, 1.0)), labels={"a": [0], "b": [1]})
+    assert resample(section, 0.25, grey=False).values.shape == (12, 1, 16)  # the thickness means nothing
+    assert crop(section, (0.5, 7.0, 0.0), (1.5, 8.0, 2.0)).values.shape == (2, 1, 2)
     for wrong in (0.0, (1.0, 2.0), "fine"):
         with pytest.raises(MeshError, match="resample"):
-            resample(ramp, wrong)  # type: ignore[arg-type]
+            resample(ramp, wrong, grey=True)  # type: ignore[arg-type]
 
 
 def specks() -> tuple[PhaseImage, Any]:
@@ -341,20 +345,6 @@ def test_only_closed_pores_are_filled() -> None:
     filled = fill_closed_pores(PhaseImage(values, (1, 1, 1), names=("SE", "pore")), "pore").values
     assert filled[3, 3, 3] == 0
     np.testing.assert_array_equal(np.argwhere(filled), [[5, 5, 4], [5, 5, 5], [5, 5, 6]])
-
-
-def test_prepare_does_all_in_order() -> None:
-    image, clean = specks()
-    done = prepare(
-        Image(image.values, image.voxel_size),
-        labels={"a": [0], "b": [1], "c": [2]},
-        crop_um=((0, 0, 0), (12, 6, 6)),
-        voxel_size=(0.5, 0.5, 0.5),
-        least_volume={"a": 14, "b": 14, "c": 14},
-    )
-    np.testing.assert_array_equal(done.values, clean[:, :, :6].repeat(2, 0).repeat(2, 2))
-    grey = prepare(Image(clean * 100.0, (1, 1, 1)), thresholds={"a": [0, 50], "b": [50, 100]}, voxel_size=0.5)
-    np.testing.assert_array_equal(grey.values, clean.repeat(2, 0).repeat(2, 1).repeat(2, 2))
 
 
 @pytest.mark.skipif(not (REAL / "nrel_nmc1cal_crop_a.npz").exists(), reason="the real images are not here")

@@ -13,12 +13,13 @@ from ssbmech_mesh.errors import MeshError
 from ssbmech_mesh.image_phases import PhaseImage, to_phases
 from ssbmech_mesh.images import read_image
 from ssbmech_mesh.segmentation import (
-    _merge_small,
     crofton_areas,
     interface_areas,
+    merge_small,
     percolation,
     split_bodies,
 )
+from ssbmech_mesh.specs import SplitSpec
 
 REAL = Path(os.environ.get("SSBMECH_IMAGES", Path(__file__).parents[3] / "shared/data/images"))
 UNIT = (1.0, 1.0, 1.0)
@@ -36,7 +37,7 @@ def spheres(shape: Any, voxel: Any, balls: Any, origin: Any = (0.0, 0.0, 0.0)) -
 
 def test_sphere_volume_centroid_and_border() -> None:
     image = spheres((40, 44, 48), (0.5, 0.5, 0.4), [(9.1, 10.7, 9.3, 6.0)], origin=(1.0, 2.0, 3.0))
-    bodies = split_bodies(image, ["NMC"])
+    bodies = split_bodies(image, {"NMC": SplitSpec()})
     assert bodies.names == ["SE", "NMC"] and bodies.labels.dtype == np.int32
     # counting voxel centres in a ball of 24 voxels across: the error of the volume is some 0.1 %
     assert bodies.volume[1] == pytest.approx(4 / 3 * np.pi * 6.0**3, rel=3e-3)
@@ -51,7 +52,7 @@ def test_sphere_volume_centroid_and_border() -> None:
 def test_overlapping_spheres_part_at_the_neck(voxel: Any) -> None:
     """Equal spheres (R 8, distance 12) part at the plane in the middle, each with the volume of a truncated ball."""
     image = spheres((64, 40, int(20 / voxel[2])), voxel, [(10, 10, 10, 8), (22, 10, 10, 8)])
-    bodies = split_bodies(image, ["NMC"], least_depth=0.5)
+    bodies = split_bodies(image, {"NMC": SplitSpec(least_depth=0.5)})
     assert bodies.names == ["SE", "NMC_001", "NMC_002"]
     x = (np.arange(64) + 0.5) * 0.5
     left, right = (np.flatnonzero((bodies.labels == k).any(axis=(1, 2))) for k in (2, 3))
@@ -59,14 +60,16 @@ def test_overlapping_spheres_part_at_the_neck(voxel: Any) -> None:
     cap = np.pi * 2.0**2 * (3 * 8.0 - 2.0) / 3
     # one voxel layer at the neck (radius √28) is 1.1 % of a ball
     np.testing.assert_allclose(bodies.volume[1:], 4 / 3 * np.pi * 8.0**3 - cap, rtol=0.02)
-    whole = split_bodies(image, ["NMC"], least_depth=4.0)  # distance 8 in the middle, √28 = 5.3 at the neck
+    whole = split_bodies(
+        image, {"NMC": SplitSpec(least_depth=4.0)}
+    )  # distance 8 in the middle, √28 = 5.3 at the neck
     assert whole.names == ["SE", "NMC"]
-    assert split_bodies(image, []).names == ["SE", "NMC"]
+    assert split_bodies(image, {}).names == ["SE", "NMC"]
 
 
 def test_unequal_spheres_part_at_their_circle_of_intersection() -> None:
     image = spheres((72, 48, 48), (0.5, 0.5, 0.5), [(12, 12, 12, 10), (25, 12, 12, 6)])
-    bodies = split_bodies(image, ["NMC"], least_depth=0.4)
+    bodies = split_bodies(image, {"NMC": SplitSpec(least_depth=0.4)})
     plane = 12 + (13**2 + 10**2 - 6**2) / (2 * 13)  # 20.96
     x = (np.arange(72) + 0.5) * 0.5
     assert len(bodies.volume) == 3
@@ -81,8 +84,8 @@ def test_small_bodies_join_their_largest_contact() -> None:
         (17.5, 17.0, 10, 2.5),
     ]  # the third sits in the groove, nearer none
     image = spheres((70, 44, 40), (0.5, 0.5, 0.5), [*balls, (33, 20.5, 18.5, 1.0)])
-    apart = split_bodies(image, ["NMC"], least_depth=0.25)
-    merged = split_bodies(image, ["NMC"], least_depth=0.25, least_volume=120.0)
+    apart = split_bodies(image, {"NMC": SplitSpec(least_depth=0.25)})
+    merged = split_bodies(image, {"NMC": SplitSpec(least_depth=0.25, least_volume=120.0)})
     assert len(apart.volume) == 5 and len(merged.volume) == 4
     assert merged.volume.sum() == pytest.approx(apart.volume.sum(), rel=1e-12)
     assert merged.volume.min() < 120.0  # the fourth touches nothing and stays
@@ -98,7 +101,7 @@ def test_largest_contact_counts_by_area() -> None:
     labels[2, 1:5, 2], labels[:2, :, :], labels[2, 1, 3:] = 1, 2, 3
     labels[3:, 1:3, 3:] = 3
     flat, cubes = (
-        _merge_small(labels, voxel, 4.5 * float(np.prod(voxel))) for voxel in ((5.0, 5.0, 0.2), UNIT)
+        merge_small(labels, voxel, 4.5 * float(np.prod(voxel))) for voxel in ((5.0, 5.0, 0.2), UNIT)
     )
     assert flat[2, 2, 2] == flat[3, 1, 3] != flat[0, 0, 0]
     assert cubes[2, 2, 2] == cubes[0, 0, 0] != cubes[3, 1, 3]
@@ -106,10 +109,10 @@ def test_largest_contact_counts_by_area() -> None:
 
 def test_particles_flatter_than_the_least_depth_stay() -> None:
     image = spheres((20, 20, 40), UNIT, [(10, 10, 10, 6), (10, 10, 28, 6)])
-    assert split_bodies(image, ["NMC"], least_depth=100.0).names == ["SE", "NMC_001", "NMC_002"]
+    assert split_bodies(image, {"NMC": SplitSpec(least_depth=100.0)}).names == ["SE", "NMC_001", "NMC_002"]
     plate = spheres((20, 20, 40), UNIT, [(10, 10, 10, 6)])
     plate.values[:, :, 30] = 1  # one voxel thick, beside a maximum that is deeper
-    assert split_bodies(plate, ["NMC"], least_depth=2.0).names == ["SE", "NMC_001", "NMC_002"]
+    assert split_bodies(plate, {"NMC": SplitSpec(least_depth=2.0)}).names == ["SE", "NMC_001", "NMC_002"]
 
 
 def test_smoothing_removes_false_maxima() -> None:
@@ -119,38 +122,31 @@ def test_smoothing_removes_false_maxima() -> None:
     y, z = np.meshgrid(np.arange(30) - 14.5, np.arange(30) - 14.5, indexing="ij")
     values[5:55] = np.hypot(y, z) <= 8.0 + random.uniform(-1.5, 1.5, 50)[:, None, None]
     image = PhaseImage(values, UNIT, names=("SE", "NMC"))
-    rough = split_bodies(image, ["NMC"], least_depth=0.2)
-    smooth = split_bodies(image, ["NMC"], least_depth=0.2, smoothing=4.0)
+    rough = split_bodies(image, {"NMC": SplitSpec(least_depth=0.2)})
+    smooth = split_bodies(image, {"NMC": SplitSpec(least_depth=0.2, smoothing=4.0)})
     assert len(rough.volume) > 3 and len(smooth.volume) == 2
 
 
 def test_numbers_follow_height_and_do_not_depend_on_the_run() -> None:
     balls = [(5, 5, 24, 4), (15, 5, 5, 4), (5, 5, 5, 4), (15, 15, 14, 4), (5, 15, 14, 4)]
     image = spheres((40, 40, 60), (0.5, 0.5, 0.5), balls)
-    one, two = (split_bodies(image, ["NMC"]) for _ in range(2))
+    one, two = (split_bodies(image, {"NMC": SplitSpec()}) for _ in range(2))
     np.testing.assert_array_equal(one.labels, two.labels)
     expected = [(5, 5, 5), (15, 5, 5), (5, 15, 14), (15, 15, 14), (5, 5, 24)]
     np.testing.assert_allclose(one.centroid[1:], expected, atol=1e-9)  # symmetric about voxel corners
     assert one.names == ["SE", "NMC_001", "NMC_002", "NMC_003", "NMC_004", "NMC_005"]
 
 
-def test_whole_separate_and_left_out_phases() -> None:
+def test_whole_phases_are_one_body_also_in_pieces() -> None:
     values = np.zeros((8, 8, 8), dtype=np.uint8)
     values[1:3, 1:3, 1:3] = 1
     values[5:7, 5:7, 5:7] = 1
     values[:, :, 7] = 2
     image = PhaseImage(values, UNIT, names=("SE", "CAM", "void"))
-    assert split_bodies(image, []).names == ["SE", "CAM", "void"]
-    bodies = split_bodies(image, [], separate=["CAM"], leave_out=["void"])
-    assert bodies.names == ["SE", "CAM_001", "CAM_002"]
-    np.testing.assert_array_equal(bodies.labels == 0, values == 2)
-    assert bodies.labels[1, 1, 1] == 2 and bodies.labels[5, 5, 5] == 3
-    with pytest.raises(MeshError, match="CAM: a phase is in one of"):
-        split_bodies(image, ["CAM"], leave_out=["CAM"])
-    with pytest.raises(MeshError, match="'NMC'"):
-        split_bodies(image, ["NMC"])
-    with pytest.raises(MeshError, match="least_depth"):
-        split_bodies(image, ["CAM"], least_depth=0.0)
+    assert split_bodies(image, {}).names == ["SE", "CAM", "void"]
+    np.testing.assert_array_equal(split_bodies(image, {}).labels, values + 1)
+    with pytest.raises(MeshError, match=r"'NMC'.*SE, CAM, void"):
+        split_bodies(image, {"NMC": SplitSpec()})
 
 
 @pytest.mark.parametrize(
@@ -186,6 +182,28 @@ def test_crofton_of_planes_and_of_every_pair() -> None:
     assert np.diag(table).tolist() == [0.0, 0.0, 0.0]
 
 
+def test_area_between_bodies_of_one_phase() -> None:
+    """The plane of above within one phase, by the bodies on its sides; and the sum over phases is as before."""
+    phases = PhaseImage(np.zeros((20, 20, 30), dtype=np.uint8), (0.5, 0.5, 0.5), names=("a",))
+    bodies = np.ones((20, 20, 30), dtype=np.int32)
+    bodies[:, :, 10:] = 2
+    areas = interface_areas(phases, bodies, reach=3)
+    assert areas == {("a", "a"): pytest.approx(0.99115 * 100.0, rel=1e-4)}
+    assert interface_areas(phases, reach=3) == {}
+
+
+def test_known_bodies_keep_their_numbers() -> None:
+    values = np.zeros((6, 6, 6), dtype=np.uint8)
+    values[1:5, 1:5, 1:5] = 1
+    numbers = np.zeros((6, 6, 6), dtype=np.int64)
+    numbers[1:3, 1:5, 1:5], numbers[3:5, 1:5, 1:5] = 1, 2
+    bodies = split_bodies(PhaseImage(values, UNIT, names=("SE", "CAM")), {}, {"CAM": numbers})
+    assert bodies.names == ["SE", "CAM_001", "CAM_002"]
+    np.testing.assert_array_equal(bodies.labels, np.where(numbers > 0, numbers + 1, 1))
+    with pytest.raises(MeshError, match="CAM is to be split and has known"):
+        split_bodies(PhaseImage(values, UNIT, names=("SE", "CAM")), {"CAM": SplitSpec()}, {"CAM": numbers})
+
+
 def test_crofton_of_a_section_is_outline_times_thickness() -> None:
     x, z = np.meshgrid(np.arange(64) + 0.5, np.arange(64) + 0.5, indexing="ij")
     disc = ((x - 32.1) ** 2 + (z - 31.8) ** 2 <= 24.0**2).astype(np.uint8)[:, None, :]
@@ -218,7 +236,7 @@ def test_real_electrode() -> None:
     assert area == pytest.approx(20560 / 1.5, rel=0.05)  # faces of voxels, of the README of the images
     flow = percolation(image)
     assert flow["NMC"].spanning > 0.99 and flow["SE"].spanning > 0.99
-    bodies = split_bodies(image, ["NMC"], least_depth=0.4, smoothing=0.4, least_volume=5.0)
+    bodies = split_bodies(image, {"NMC": SplitSpec(least_depth=0.4, smoothing=0.4, least_volume=5.0)})
     assert 60 < np.count_nonzero(bodies.phase == 0) < 120
     assert 5.0 < np.median(bodies.diameter[bodies.phase == 0]) < 11.0  # NMC111 of some 8 µm
     assert bodies.volume[bodies.phase == 0].sum() == pytest.approx(0.51060 * np.prod(image.size), rel=1e-4)
