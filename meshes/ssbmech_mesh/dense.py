@@ -6,6 +6,7 @@ packing continues periodically or ends at walls. See facets.py for what a body i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,9 +37,9 @@ _ROUNDS = 60  # minimisations, each with a new neighbour list, per stage
 _STEPS = 100  # of one minimisation
 _QUIET = 5  # rounds without a tenth of progress after which the packing counts as jammed
 _SLACK = 1e-3  # aim at distances larger by this share, so that the limit holds after the last common scale
-_SCALES = 8  # common scales of the radii until the volume is right
+_SCALES = 8  # scales of the radii until the volume is right
 _SEARCH = 12  # tries to find the largest fraction, for the message of a refusal
-_ACCURACY = 1e-5  # of the volume fraction, absolute
+_ACCURACY = 1e-5  # of the volume fractions, absolute
 _AROUND = 8  # spheres, nearest in power, among which a signed distance is sought
 
 
@@ -146,8 +147,10 @@ class DenseLabels:
             # How far the face lies, and whether the ball goes through; a shift of +1 shows what stuck out at 0.
             away = np.stack([self.box[:2] - c[:, :2], np.zeros((count, 2)), c[:, :2]], axis=2)
             through = r[:, None, None] ** 2 - away**2 >= (gaze * r[:, None, None]) ** 2
-            corner = away[:, 0, :, None] ** 2 + away[:, 1, None, :] ** 2 < r[:, None, None] ** 2
-            exists |= through[:, 0, :, None] & through[:, 1, None, :] & corner
+            # At a vertical edge too: what only grazes it is left to the matrix, for it would be a sliver.
+            edge = r[:, None, None] ** 2 - away[:, 0, :, None] ** 2 - away[:, 1, None, :] ** 2
+            deep = edge >= (gaze * r[:, None, None]) ** 2
+            exists |= through[:, 0, :, None] & through[:, 1, None, :] & deep
         particle, sx, sy = np.nonzero(exists)
         self.number[particle, sx, sy] = np.arange(1, len(particle) + 1)
         self.body_particle = particle.astype(np.int64)
@@ -183,30 +186,36 @@ def pack_dense(
 
 def pack_spheres(
     box: tuple[float, float, float],
-    volume_fraction: float,
+    volume_fraction: float | Sequence[float],
     diameters: Floats,
     *,
+    group: Ints | None = None,
     periodic: bool = True,
     limits: ContactLimits | None = None,
     seed: int = 1,
 ) -> DensePacking:
-    """Packing of spheres of given diameters (µm) times a common factor, as pack_dense."""
+    """Packing of spheres of given diameters (µm) times a common factor, as pack_dense.
+
+    group (n,): with several volume fractions, to which of them a sphere counts; each group has a factor of its own.
+    """
     limits = limits or ContactLimits()
     radii = 0.5 * np.asarray(diameters, dtype=np.float64)
     _check(box, radii, limits)
+    asked = np.atleast_1d(np.asarray(volume_fraction, dtype=np.float64))
+    group = np.zeros(len(radii), dtype=np.int64) if group is None else group
     random = np.random.default_rng(seed)
-    best = 0.0
+    best, total = 0.0, float(asked.sum())
     for _ in range(_STARTS):
         start = random.random((len(radii), 3)) * np.array(box)
-        first = DensePacking(box, periodic, start, radii, limits)
-        packed, found = _fill(first, volume_fraction, random)
+        packed, found = _fill(DensePacking(box, periodic, start, radii, limits), asked, group, random)
         if packed is not None:
-            return packed
+            factor = float(np.cbrt(np.sum(packed.radii**3) / np.sum(radii**3)))
+            return replace(packed, scale=factor)
         best = max(best, found)
-        if found < volume_fraction - 0.05:  # far off: another random start would not change that
+        if found < total - 0.05:  # far off: another random start would not change that
             break
     raise MeshError(
-        f"{100 * volume_fraction:.4g} vol% of these spheres do not fit with contact radii of at most "
+        f"{100 * total:.4g} vol% of these spheres do not fit with contact radii of at most "
         f"{limits.largest:g} of the smaller radius; the largest fraction found is {100 * best:.4g} vol%. Ask for less, "
         "allow larger contacts, take a wider size distribution or a box of more particle diameters"
     )
@@ -215,7 +224,8 @@ def pack_spheres(
 def _check(box: tuple[float, float, float], radii: Floats, limits: ContactLimits) -> None:
     if len(radii) == 0 or not (np.all(np.isfinite(radii)) and float(radii.min()) > 0.0):
         raise MeshError("the diameters must be positive, in µm, and at least one")
-    if 2.0 * float(radii.max()) > min(box):
+    # A sphere may be flattened at both walls, or at its own images, as it is at others.
+    if 2.0 * float(radii.max()) * np.sqrt(1.0 - limits.largest**2) > min(box):
         raise MeshError(
             f"the largest sphere, {2 * radii.max():.4g} µm, is wider than the box {box}; enlarge the box"
         )
@@ -227,9 +237,9 @@ def _check(box: tuple[float, float, float], radii: Floats, limits: ContactLimits
 
 
 def _fill(
-    packing: DensePacking, asked: float, random: np.random.Generator
+    packing: DensePacking, asked: Floats, group: Ints, random: np.random.Generator
 ) -> tuple[DensePacking | None, float]:
-    """Positions and the common scale that meet the fraction; else None and the largest fraction that holds the limits."""
+    """Positions and the scales that meet the fractions; else None and the largest sum of them that holds the limits."""
     best = 0.0
     stages: tuple[float, ...] = _STAGES
     for _ in range(_SCALES):
@@ -243,10 +253,9 @@ def _fill(
         if not fits:
             return None, max(best, _largest(packing, random))
         best = max(best, packing.volume_fraction)
-        factor = _scale(packing, asked)
-        packing = replace(packing, radii=packing.radii * factor, scale=packing.scale * factor)
-        if _room(packing) >= 1.0 and abs(packing.volume_fraction - asked) < _ACCURACY:
-            return packing, asked
+        packing, missing = _scaled(packing, asked, group)
+        if _room(packing) >= 1.0 and float(np.abs(missing).max()) < _ACCURACY:
+            return packing, float(asked.sum())
     return None, best
 
 
@@ -263,18 +272,18 @@ def _largest(packing: DensePacking, random: np.random.Generator) -> float:
     return best
 
 
-def _scale(packing: DensePacking, asked: float) -> float:
-    """Common factor of the radii at which the particles make up the asked fraction, positions as they are."""
-    factor = 1.0
+def _scaled(packing: DensePacking, asked: Floats, group: Ints) -> tuple[DensePacking, Floats]:
+    """The radii of every group times the factor at which it makes up its fraction, and what is missing of that then."""
+    whole = float(np.prod(packing.box))
     for _ in range(12):
-        now = replace(packing, radii=packing.radii * factor)
-        measured = now.measures()
-        missing = asked * float(np.prod(packing.box)) - float(measured.volume.sum())
-        if abs(missing) < 0.1 * _ACCURACY * float(np.prod(packing.box)):
+        measured = packing.measures()
+        missing = asked - np.bincount(group, measured.volume, minlength=len(asked)) / whole
+        if float(np.abs(missing).max()) < 0.1 * _ACCURACY:
             break
         # Growing radii move the free surfaces: dV = (free area x radius) dlog(factor).
-        factor *= 1.0 + missing / float(np.sum(measured.free_area * now.radii))
-    return factor
+        growth = np.bincount(group, measured.free_area * packing.radii, minlength=len(asked)) / whole
+        packing = replace(packing, radii=packing.radii * (1.0 + missing / growth)[group])
+    return packing, missing
 
 
 def _closest(first: Floats, second: Floats, share: float) -> Floats:
@@ -331,8 +340,8 @@ def _minimise(packing: DensePacking, share: float) -> tuple[Floats, float, float
     """
     box, radii = np.array(packing.box), packing.radii
     skin = float(radii.mean())
-    room = 0.499 * min(packing.box[:2]) - 2.0 * float(radii.max()) if packing.periodic else np.inf
-    i, j, _ = near_pairs(packing.centers, radii, box, packing.periodic, max(min(skin, room), 0.0))
+    i, j, apart = near_pairs(packing.centers, radii, box, packing.periodic, skin)
+    shift = apart - (packing.centers[j] - packing.centers[i])  # to the image; nothing is wrapped on the way
     least = _closest(radii[i], radii[j], share) * (1.0 + _SLACK)
     wall = radii * np.sqrt(1.0 - share**2) * (1.0 + _SLACK)
     axes, count = _wall_axes(packing), len(radii)
@@ -341,7 +350,7 @@ def _minimise(packing: DensePacking, share: float) -> tuple[Floats, float, float
     def energy(flat: Floats) -> tuple[float, Floats]:
         nonlocal worst
         at = flat.reshape(-1, 3)
-        vector = nearest(at[j] - at[i], box, packing.periodic)
+        vector = at[j] - at[i] + shift
         distance = np.maximum(np.linalg.norm(vector, axis=1), 1e-12)
         missing = np.maximum(least - distance, 0.0)
         push = (2.0 * missing / distance)[:, None] * vector

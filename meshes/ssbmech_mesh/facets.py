@@ -76,20 +76,33 @@ class Planes:
 def near_pairs(
     centers: Floats, radii: Floats, box: Floats, periodic: bool, margin: float
 ) -> tuple[Ints, Ints, Floats]:
-    """Pairs i < j (m,) of spheres closer than margin (µm) and the vectors (m, 3) from i to the nearest image of j."""
+    """Pairs (m,) of spheres closer than margin (µm) and the vectors (m, 3) from i to j or to an image of it.
+
+    i < j, once for every image of j that is close; i = j for a sphere and an image of its own, one of two opposite ones.
+    """
     reach = 2.0 * float(radii.max()) + margin
-    if periodic and reach >= 0.5 * min(box[0], box[1]):
-        raise MeshError(
-            f"the box of {box[0]:g} x {box[1]:g} µm is too narrow for spheres of {2 * radii.max():.4g} µm to be periodic; "
-            "its sides must exceed twice the largest diameter"
-        )
-    tree = cKDTree(wrapped(centers, box, periodic), boxsize=[box[0], box[1], 0.0] if periodic else None)
-    pairs = tree.query_pairs(reach, output_type="ndarray").astype(np.int64)
-    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
-    i, j = pairs[:, 0], pairs[:, 1]
-    vector = nearest(centers[j] - centers[i], box, periodic)
+    at = wrapped(centers, box, periodic)
+    number, shift = _images(at, box, reach if periodic else -1.0)
+    images = at[number] + shift * box
+    found = cKDTree(at).sparse_distance_matrix(cKDTree(images), reach, output_type="ndarray")
+    i, j, turn = found["i"].astype(np.int64), number[found["j"]], shift[found["j"]]
+    forward = (turn[:, 0] > 0) | ((turn[:, 0] == 0) & (turn[:, 1] > 0))
+    once = (i < j) | ((i == j) & forward)
+    i, j, vector = i[once], j[once], (images[found["j"]] - at[found["i"]])[once]
     close = np.linalg.norm(vector, axis=1) < radii[i] + radii[j] + margin
-    return i[close], j[close], vector[close]
+    i, j, vector, turn = i[close], j[close], vector[close], turn[once][close]
+    order = np.lexsort((turn[:, 1], turn[:, 0], j, i))
+    return i[order], j[order], vector[order]
+
+
+def _images(at: Floats, box: Floats, reach: float) -> tuple[Ints, Ints]:
+    """Sphere (m,) and shift (m, 3) in periods of the spheres and of all images within reach of the box."""
+    far = [int(np.ceil(reach / side)) if reach > 0.0 else 0 for side in box[:2]]
+    turns = np.array([[x, y, 0] for x in range(-far[0], far[0] + 1) for y in range(-far[1], far[1] + 1)])
+    images = at[:, None, :] + turns * box
+    outside = np.maximum(np.maximum(-images, images - box)[..., :2], 0.0).max(axis=2)
+    number, turn = np.nonzero((outside < reach) | (turns == 0).all(axis=1))
+    return number.astype(np.int64), turns[turn]
 
 
 def wrapped(points: Floats, box: Floats, periodic: bool) -> Floats:

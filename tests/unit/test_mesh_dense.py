@@ -162,6 +162,36 @@ def test_same_seed_same_packing() -> None:
     assert not np.allclose(first.centers, other.centers)
 
 
+def test_a_large_sphere_touches_its_own_images() -> None:
+    # One sphere of 2 x 1.03 in a square of 2 µm: a facet at each of four images, of radius sqrt(1.03^2 - 1).
+    r = 1.03
+    packing = DensePacking((2.0, 2.0, 4.0), True, np.array([[0.7, 1.1, 2.0]]), np.array([r]), LIMITS)
+    planes = packing.planes()
+    assert np.count_nonzero(planes.kind == CONTACT) == 4
+    np.testing.assert_allclose(planes.offset, 1.0, rtol=1e-12)
+    assert packing.measures().volume[0] == pytest.approx(
+        4.0 / 3.0 * np.pi * r**3 - 4.0 * cap(r, 1.0), rel=1e-12
+    )
+
+
+def test_box_narrower_than_two_spheres() -> None:
+    packing = pack_spheres((5.0, 5.0, 12.0), 0.5, np.full(5, 3.8), seed=2)
+    assert packing.volume_fraction == pytest.approx(0.5, abs=1e-4)
+    planes = packing.planes()
+    contact = np.sqrt(packing.radii[planes.owner] ** 2 - planes.offset**2)[planes.kind == CONTACT]
+    assert contact.max() <= 0.35 * packing.radii.max() * (1.0 + 1e-9)
+
+
+def test_groups_meet_their_own_fractions() -> None:
+    group = np.repeat([0, 1], [10, 80])
+    packing = pack_spheres(
+        (12.0, 12.0, 12.0), (0.35, 0.2), np.repeat([4.5, 2.2], [10, 80]), group=group, seed=1
+    )
+    share = np.bincount(group, packing.measures().volume) / 12.0**3
+    np.testing.assert_allclose(share, [0.35, 0.2], atol=1e-5)  # the tolerance of the packing
+    assert len(np.unique(packing.radii.round(12))) == 2
+
+
 def test_walled_box() -> None:
     packing = pack_spheres((12.0, 12.0, 12.0), 0.5, np.full(25, 4.0), periodic=False)
     assert packing.volume_fraction == pytest.approx(0.5, abs=1e-4)
@@ -180,8 +210,8 @@ def test_bad_input_is_refused() -> None:
     law = from_quantiles(3.0, 4.5, 6.5)
     with pytest.raises(MeshError, match="between 0 and 1"):
         pack_dense((16.0, 16.0, 16.0), 70.0, law)
-    with pytest.raises(MeshError, match="twice the largest diameter"):
-        pack_dense((7.0, 7.0, 16.0), 0.5, law)
+    with pytest.raises(MeshError, match="wider than the box"):
+        pack_dense((4.0, 4.0, 16.0), 0.5, law)
     with pytest.raises(MeshError, match="smallest gap"):
         pack_dense((16.0, 16.0, 16.0), 0.5, law, limits=ContactLimits(smallest_gap=2.0))
     with pytest.raises(MeshError, match="in this order"):
