@@ -40,6 +40,8 @@ CONVERSIONS = [
     ("stack stiffness", "1e13 Pa/m", 10.0),
     ("temperature", "25 degC", 298.15),
     ("temperature", "298.15 K", 298.15),
+    ("volume", "1e-18 m^3", 1.0),
+    ("angle", "0.5 rad", 28.64788975654116),
 ]
 
 

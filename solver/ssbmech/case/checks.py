@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ssbmech.case.checks_materials import check_interfaces, check_phases, exactly_one, unknown_phase
+from ssbmech.case.checks_materials import check_interfaces, check_phases, exactly_one
+from ssbmech.case.checks_structure import check_structure
 from ssbmech.case.errors import MISSING, Problem, nearest
-from ssbmech.case.microstructure import Spheres
 from ssbmech.case.programme import KINDS, Step
 from ssbmech.case.schema import Case
 from ssbmech.case.stack import Load
@@ -34,60 +34,7 @@ def check_mesh(case: Case) -> Iterator[Problem]:
             allowed="a microstructure is generated in the units it gives",
         )
     if mesh.microstructure is not None:
-        yield from _check_spheres(mesh.microstructure, case)
-
-
-def _check_spheres(spheres: Spheres, case: Case) -> Iterator[Problem]:
-    key = "mesh.microstructure"
-    yield from unknown_phase(f"{key}.particles", spheres.particles, case)
-    yield from unknown_phase(f"{key}.matrix", spheres.matrix, case)
-    if spheres.particles == spheres.matrix:
-        yield Problem(f"{key}.matrix", "is the phase of the particles too", spheres.matrix, "another phase")
-    yield from exactly_one(key, spheres, ("composition", "volume_fraction"))
-    if spheres.composition is not None:
-        weights, at = spheres.composition.weight_percent, f"{key}.composition"
-        if set(weights) != {spheres.particles, spheres.matrix}:
-            names = f"{spheres.particles} and {spheres.matrix}"
-            yield Problem(
-                f"{at}.weight_percent", "must name the particles and the matrix", sorted(weights), names
-            )
-        elif abs(sum(weights.values()) - 100.0) > 1e-6:
-            yield Problem(
-                f"{at}.weight_percent",
-                f"adds up to {sum(weights.values()):g}",
-                weights,
-                "weights that add up to 100",
-            )
-        for name in weights:
-            if name in case.phases and name not in spheres.composition.density:
-                yield Problem(
-                    f"{at}.density",
-                    f"has none for {name}, and neither has phases.{name}.density",
-                    allowed="a density for each",
-                )
-    size, diameter = spheres.mesh_size, spheres.diameter
-    if diameter.minimum > diameter.maximum:
-        yield Problem(
-            f"{key}.diameter.minimum",
-            "is above the maximum",
-            f"{diameter.minimum:g} um",
-            f"up to {diameter.maximum:g} um",
-        )
-    if diameter.median is not None and not diameter.minimum <= diameter.median <= diameter.maximum:
-        allowed = f"{diameter.minimum:g} to {diameter.maximum:g} um"
-        yield Problem(f"{key}.diameter.median", "is outside the limits", f"{diameter.median:g} um", allowed)
-    if diameter.maximum >= min(spheres.box):
-        allowed = f"below the shortest edge of the box, {min(spheres.box):g} um"
-        yield Problem(
-            f"{key}.diameter.maximum", "does not fit into the box", f"{diameter.maximum:g} um", allowed
-        )
-    if size.bulk is not None and size.bulk < size.interface:
-        yield Problem(
-            f"{key}.mesh_size.bulk",
-            "is below that at interfaces",
-            f"{size.bulk:g} um",
-            f"{size.interface:g} um or more",
-        )
+        yield from check_structure(mesh.microstructure, case)
 
 
 def check_electrochemistry(case: Case) -> Iterator[Problem]:

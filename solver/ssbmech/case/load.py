@@ -14,6 +14,7 @@ from ssbmech.case import checks
 from ssbmech.case.curves import ROOM_TEMPERATURE
 from ssbmech.case.errors import MISSING, CaseError, Problem, key_path, nearest
 from ssbmech.case.merge import apply_overrides, make_paths_absolute, read_with_extends, without_nulls
+from ssbmech.case.mesh import generators
 from ssbmech.case.schema import Case
 from ssbmech.case.units import UnitError, quantity
 from ssbmech.case.yaml_reader import Document, Path_
@@ -86,8 +87,8 @@ def _with_densities(data: Any) -> Any:
 def _problem(details: ErrorDetails, data: Any) -> Problem:
     """One of pydantic's findings in our words."""
     context: dict[str, Any] = details.get("ctx") or {}
-    location: Path_ = tuple(part for part in details["loc"] if part != "[key]")
-    location += tuple(context.get("at", ()))
+    tagged: Path_ = tuple(part for part in details["loc"] if part != "[key]") + tuple(context.get("at", ()))
+    location = _without_generator(tagged)
     kind, value = details["type"], details["input"]
     if (
         location[:2] == _OPTIONS and len(location) > 2
@@ -100,10 +101,10 @@ def _problem(details: ErrorDetails, data: Any) -> Problem:
             key_path(location), context["reason"], value, context["allowed"], context["suggestion"]
         )
     if kind == "missing":
-        block = _block_at(location[:-1])
+        block = _block_at(tagged[:-1])
         return Problem(key_path(location), "is missing", allowed=_describe(block, str(location[-1])))
     if kind == "extra_forbidden":
-        names = list(block.model_fields) if (block := _block_at(location[:-1])) else []
+        names = list(block.model_fields) if (block := _block_at(tagged[:-1])) else []
         hint = nearest(str(location[-1]), names)
         return Problem(key_path(location), "is not a key that belongs here", value, ", ".join(names), hint)
     if kind == "literal_error":
@@ -115,11 +116,14 @@ def _problem(details: ErrorDetails, data: Any) -> Problem:
             ", ".join(options),
             nearest(str(value), options),
         )
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return _no_generator(location, value)
     message = details["msg"][:1].lower() + details["msg"][1:]
     return Problem(key_path(location), message, value, _ALLOWED.get(kind, ""))
 
 
 _OPTIONS = ("numerics", "petsc_options")
+_STRUCTURE = ("mesh", "microstructure")
 
 _ALLOWED = {
     "float_type": "a number without unit",
@@ -131,6 +135,20 @@ _ALLOWED = {
     "dict_type": "a mapping of names to values",
     "list_type": "a list: [..., ...]",
 }
+
+
+def _without_generator(location: Path_) -> Path_:
+    """The place in the file; pydantic puts the generator's name after ``microstructure``."""
+    return location[:2] + location[3:] if location[:2] == _STRUCTURE else location
+
+
+def _no_generator(location: Path_, value: Any) -> Problem:
+    names = [str(get_args(kind.model_fields["generator"].annotation)[0]) for kind in generators()]
+    key = key_path((*location, "generator"))
+    if not isinstance(value, dict) or "generator" not in value:
+        return Problem(key, "is missing", allowed=", ".join(names))
+    given = value["generator"]
+    return Problem(key, "is not one of the choices", given, ", ".join(names), nearest(str(given), names))
 
 
 def _value_at(data: Any, location: Path_) -> Any:
@@ -145,8 +163,12 @@ def _value_at(data: Any, location: Path_) -> Any:
 def _block_at(location: Path_) -> type[BaseModel] | None:
     """The model class that a place in the file belongs to."""
     block: Any = Case
-    for part in location:
-        if isinstance(block, type) and issubclass(block, BaseModel):
+    for number, part in enumerate(location):
+        if location[:number] == _STRUCTURE:  # here the part is the name of the generator
+            block = next(
+                (k for k in generators() if part in get_args(k.model_fields["generator"].annotation)), None
+            )
+        elif isinstance(block, type) and issubclass(block, BaseModel):
             if part not in block.model_fields:
                 return None
             block = _inner(block.model_fields[str(part)].annotation)

@@ -25,6 +25,8 @@ EXCLUSIVE: tuple[frozenset[str], ...] = tuple(
         "initial_stoichiometry initial_potential",
         "volume_change partial_molar_volume",
         "composition volume_fraction",
+        "interface cells",
+        "labels thresholds",
         "press rest charge discharge",
     )
 )
@@ -71,6 +73,9 @@ def _merge(base: Any, over: Any, at: Path_, marks: dict[Path_, Mark], new: dict[
         _drop(marks, at)
         marks.update({path: mark for path, mark in new.items() if path[: len(at)] == at})
         return over
+    if {base.get("generator"), over.get("generator")} - {None, base.get("generator")}:
+        base = {}  # another generator has other keys
+        _drop(marks, at)
     merged = dict(base)
     for group in EXCLUSIVE:
         if group & over.keys():
@@ -170,7 +175,7 @@ def make_paths_absolute(document: Document, folder: Path) -> None:
                 walk(item, (*at, number))
         elif isinstance(data, dict):
             for key, value in data.items():
-                is_file = key == "table" or (at, key) == (("mesh",), "file")
+                is_file = key == "table" or (key == "file" and at[:1] == ("mesh",))
                 if is_file and isinstance(value, str) and value:
                     data[key] = str((folder / value).absolute())
                 else:

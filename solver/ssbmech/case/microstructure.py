@@ -1,7 +1,8 @@
-"""The ``mesh:`` block: a mesh file, or a microstructure to be generated."""
+"""What generators share, and the spheres that do not touch; structures.py has composites and images."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -89,7 +90,42 @@ class MeshSize(Block):
     neck: float | None = Field(default=None, gt=0.0, description="largest edge in a gap, in units of the gap")
 
 
-class Spheres(SourcedBlock):
+class Generated(SourcedBlock):
+    """A microstructure that a generator builds."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The block as `ssbmech_mesh.generate` takes it: plain numbers (µm, µm³, kg/m³, degrees), without free text."""
+        plain: dict[str, Any] = _plain(self)
+        return plain
+
+    def files(self) -> list[Path]:
+        """Files and folders that the structure is made from."""
+        return list(_files(self))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Block):
+        items = {key: getattr(value, key) for key in type(value).model_fields if key != "source"}
+        return {key: _plain(item) for key, item in items.items() if item is not None}
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _files(value: Any) -> Iterator[Path]:
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, Block):
+        for key in type(value).model_fields:
+            yield from _files(getattr(value, key))
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _files(item)
+
+
+class Spheres(Generated):
     """Random packing of spheres that do not touch, in a matrix."""
 
     generator: Literal["spheres"] = Field(description="the kind of microstructure")
@@ -114,26 +150,3 @@ class Spheres(SourcedBlock):
     boundary: Literal["inside", "periodic"] = Field(
         default="periodic", description="spheres stay inside, or are cut by the lateral faces"
     )
-
-    def as_dict(self) -> dict[str, Any]:
-        """The block with plain numbers (µm, kg/m³), without what is not set or is free text."""
-
-        def plain(block: Block) -> dict[str, Any]:
-            values = {key: getattr(block, key) for key in type(block).model_fields if key != "source"}
-            return {
-                key: plain(value) if isinstance(value, Block) else value
-                for key, value in values.items()
-                if value is not None
-            }
-
-        return plain(self)
-
-
-class Mesh(Block):
-    """Where the mesh comes from; exactly one of file and microstructure."""
-
-    file: FilePath | None = Field(
-        default=None, description="gmsh .msh or whatever meshio reads, relative to this case file"
-    )
-    length_unit: LengthUnit = Field(default=1.0, description="unit of the coordinates in the file")
-    microstructure: Spheres | None = Field(default=None, description="a structure to be generated")

@@ -72,31 +72,31 @@ def _blocks() -> list[tuple[type[BaseModel], list[str]]]:
         if known:
             return
         for name, info in block.model_fields.items():
-            inner, suffix = _block_of(info.annotation)
-            if inner is not None:
+            for inner, suffix in _blocks_of(info.annotation):
                 visit(inner, f"{place}.{name}{suffix}" if place else f"{name}{suffix}")
 
     visit(Case, "")
     return list(found.items())
 
 
-def _block_of(annotation: Any) -> tuple[type[BaseModel] | None, str]:
-    """The block inside an annotation, and how its place is written."""
+def _blocks_of(annotation: Any) -> list[tuple[type[BaseModel], str]]:
+    """The blocks inside an annotation, and how their place is written."""
     if get_origin(annotation) is Annotated:
-        return _block_of(get_args(annotation)[0])
+        return _blocks_of(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
-        found = [_block_of(option) for option in get_args(annotation)]
-        return next((item for item in found if item[0] is not None), (None, ""))
+        return [found for option in get_args(annotation) for found in _blocks_of(option)]
     if get_origin(annotation) in (list, dict):
-        block, _ = _block_of(get_args(annotation)[-1])
-        return block, "[]" if get_origin(annotation) is list else ".NAME"
+        suffix = "[]" if get_origin(annotation) is list else ".NAME"
+        return [(block, suffix) for block, _ in _blocks_of(get_args(annotation)[-1])]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation, ""
-    return None, ""
+        return [(annotation, "")]
+    return []
 
 
 def _section(block: type[BaseModel], places: list[str]) -> Iterator[str]:
-    title = ", ".join(f"`{place}`" for place in places if place) or "Top level"
+    title = ", ".join(f"`{place}`" for place in dict.fromkeys(places) if place) or "Top level"
+    if "generator" in block.model_fields:
+        title += f" with generator {_of_type(block.model_fields['generator'].annotation)}"
     yield f"## {title}"
     yield ""
     yield (block.__doc__ or "").strip()
@@ -151,7 +151,7 @@ def _of_type(annotation: Any) -> str:
         return marker or ", ".join(filter(None, [_of_type(arguments[0]), " and ".join(limits)]))
     if origin in (Union, types.UnionType):
         options = [_of_type(option) for option in arguments if option is not type(None)]
-        return options[0] if len(options) == 1 else "text, number or true/false"
+        return options[0] if len(set(options)) == 1 else "text, number or true/false"
     if origin is Literal:
         return " \\| ".join(
             f"`{str(value).lower() if value is True else value}`" for value in arguments

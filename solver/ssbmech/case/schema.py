@@ -12,7 +12,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from ssbmech.case.base import Block, Name
 from ssbmech.case.interfaces import Interface
-from ssbmech.case.microstructure import Mesh
+from ssbmech.case.mesh import Mesh
 from ssbmech.case.numerics import Cell, Expected, Numerics, Output, Physics
 from ssbmech.case.phases import Phase
 from ssbmech.case.programme import Step, resolve_loads
@@ -97,7 +97,10 @@ class Case(Block):
         """16 hexadecimal digits of all that bears on the result, the contents of a mesh file included."""
         data = {key: value for key, value in self.data().items() if key not in NOT_PHYSICS}
         if self.mesh.file is not None and self.mesh.file.is_file():
-            data["mesh"]["file"] = hashlib.sha256(self.mesh.file.read_bytes()).hexdigest()
+            data["mesh"]["file"] = _digest(self.mesh.file)
+        if self.mesh.microstructure is not None:
+            contents = {str(path): _digest(path) for path in self.mesh.microstructure.files()}
+            data["mesh"] = _replaced(data["mesh"], contents)
         text = yaml.dump(_without_sources(data), Dumper=_Dumper, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -109,6 +112,24 @@ class Case(Block):
         return isinstance(other, Case) and self.data() == other.data()
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _replaced(data: Any, contents: dict[str, str]) -> Any:
+    """The data with what the files hold instead of their names."""
+    if isinstance(data, dict):
+        return {key: _replaced(value, contents) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_replaced(value, contents) for value in data]
+    return contents.get(data, data) if isinstance(data, str) else data
+
+
+def _digest(path: Path) -> str:
+    """Of the contents of a file, or of all files of a folder; of nothing where there is none."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    total = hashlib.sha256()
+    for file in files:
+        total.update(file.read_bytes() if file.is_file() else b"")
+    return total.hexdigest()
 
 
 class _Dumper(yaml.SafeDumper):

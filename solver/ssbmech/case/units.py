@@ -194,6 +194,8 @@ QUANTITIES: dict[str, Quantity] = {
         Quantity("compliance", "um/MPa", "1e-14 m/Pa"),
         Quantity("stack stiffness", "MPa/um", "1e13 Pa/m"),
         Quantity("temperature", "K", "298.15 K"),
+        Quantity("volume", "um^3", "5 um^3"),
+        Quantity("angle", "deg", "10 deg"),
     )
 }
 
@@ -204,6 +206,8 @@ def quantity(name: str, sign: Sign = "any") -> Quantity:
 
 
 Length = Annotated[float, quantity("length", "positive")]
+Volume = Annotated[float, quantity("volume", "positive")]
+AngleOrZero = Annotated[float, quantity("angle", "nonnegative")]
 LengthOrZero = Annotated[float, quantity("length", "nonnegative")]
 Pressure = Annotated[float, quantity("pressure", "positive")]
 InterfaceStiffness = Annotated[float, quantity("interface stiffness", "positive")]
