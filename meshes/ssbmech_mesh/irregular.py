@@ -16,15 +16,11 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 from scipy.special import lpmv
 
-from ssbmech_mesh.dense import DensePacking
 from ssbmech_mesh.errors import MeshError
-from ssbmech_mesh.facets import near_pairs, wrapped
 from ssbmech_mesh.simplex import Floats, Ints
 
 _GAUSS = 48  # latitudes of the quadrature over the sphere
-_ORIENTATIONS = 24  # tried for every particle, to keep overlaps small
 _SEEN = 1.3  # largest distance from a centre at which levels are found, in largest radii of the particle
-_SAMPLES = 96  # points along the longest side of the box that measure volume fractions
 
 
 class Shape(Protocol):
@@ -68,7 +64,7 @@ class Harmonic:
     def radius(self, directions: Floats) -> Floats:
         """g (n,) along unit directions (n, 3)."""
         local = self.rotation.inv().apply(directions)
-        return np.asarray(self.factor * np.exp(_harmonics(local, self.degree) @ self.coefficients))
+        return np.asarray(self.factor * np.exp(harmonics(local, self.degree) @ self.coefficients))
 
     def turned(self, rotation: Rotation) -> Harmonic:
         """The shape after another rotation."""
@@ -99,7 +95,7 @@ def harmonic_shapes(
     turns = Rotation.random(count, random_state=random)
     scale = np.concatenate([np.full(2 * n + 1, float(n) ** -decay) for n in range(2, degree + 1)])
     directions, weights = sphere_rule(_GAUSS)
-    basis = _harmonics(directions, degree)
+    basis = harmonics(directions, degree)
     shapes = []
     for k in range(count):
         drawn = scale * random.standard_normal(len(scale))
@@ -127,7 +123,7 @@ def sphere_rule(latitudes: int) -> tuple[Floats, Floats]:
     return grid.reshape(-1, 3), np.repeat(w * np.pi / latitudes, 2 * latitudes)
 
 
-def _harmonics(directions: Floats, degree: int) -> Floats:
+def harmonics(directions: Floats, degree: int) -> Floats:
     """Orthonormal real spherical harmonics of degrees 2 to degree, in columns."""
     z, phi = np.clip(directions[:, 2], -1.0, 1.0), np.arctan2(directions[:, 1], directions[:, 0])
     columns = []
@@ -153,14 +149,14 @@ class IrregularPacking:
     def bodies(self) -> tuple[Ints, Floats]:
         """Particle (m,) and centre (m, 3) in µm of bodies 1 to m: all images that could reach into the box."""
         box, periods = np.array(self.box), (-1.0, 0.0, 1.0) if self.periodic else (0.0,)
-        reach = self._reach()
+        reach = self.reach()
         shifts = np.array([[sx, sy, 0.0] for sx in periods for sy in periods]) * box
         images = self.centers[:, None, :] + shifts
         outside = np.linalg.norm(np.maximum(np.maximum(-images, images - box), 0.0), axis=2)
         particle, image = np.nonzero(outside < reach[:, None])
         return particle.astype(np.int64), images[particle, image]
 
-    def _reach(self) -> Floats:
+    def reach(self) -> Floats:
         """Largest distance (n,) of the surface of each particle from its centre (µm)."""
         directions, _ = sphere_rule(24)
         largest = [float(shape.radius(directions).max()) for shape in self.shapes]
@@ -192,7 +188,7 @@ class IrregularPacking:
         first, second = np.full(count, np.inf), np.full(count, np.inf)
         size, other, body = np.ones(count), np.ones(count), np.zeros(count, dtype=np.int64)
         particle, center = self.bodies()
-        seen = _SEEN * self._reach()
+        seen = _SEEN * self.reach()
         for k in range(len(particle)):
             shape, r = self.shapes[particle[k]], float(self.radii[particle[k]])
             near = np.array(tree.query_ball_point(center[k], seen[particle[k]]), dtype=np.int64)
@@ -214,80 +210,8 @@ class IrregularPacking:
         return first, body, size, between
 
 
-def replace_spheres(
-    packing: DensePacking,
-    shapes: list[Ellipsoid] | list[Harmonic],
-    volume_fraction: float,
-    *,
-    deepest: float = 0.6,
-    seed: int = 1,
-) -> IrregularPacking:
-    """Put shapes at the spheres of a packing, turned so that they overlap least, scaled to the volume fraction.
-
-    The fraction is that of the points of a grid, to its resolution. Refused if on a line between two centres the level
-    at the contact is below deepest: there the particles would no longer be recognisable.
-    """
-    if len(shapes) != len(packing.radii):
-        raise MeshError(f"{len(shapes)} shapes for {len(packing.radii)} spheres; give one for each")
-    if not 0.0 < volume_fraction < 1.0:
-        raise MeshError(f"the volume fraction is {volume_fraction}; it must lie between 0 and 1")
-    turned = _least_overlap(packing, list(shapes), np.random.default_rng(seed))
-    made = IrregularPacking(packing.box, packing.periodic, packing.centers, packing.radii, tuple(turned))
-    level = made.level(sample_grid(packing.box, _SAMPLES))
-    factor = float(
-        np.quantile(level, volume_fraction)
-    )  # owners do not depend on a common scale, so this is exact
-    made = replace(made, radii=factor * made.radii, scale=factor)
-    worst = float(contact_levels(made).min(initial=np.inf))
-    if not np.isfinite(factor) or worst < deepest:
-        raise MeshError(
-            f"at {100 * volume_fraction:.4g} vol% two particles overlap down to a level of {worst:.3g}, below "
-            f"{deepest:g}; take rounder particles, a smaller fraction or another seed"
-        )
-    return made
-
-
-def contact_levels(packing: IrregularPacking) -> Floats:
-    """Levels below one where the lines between the centres of touching particles cross their contacts."""
-    box = np.array(packing.box)
-    i, j, vector = near_pairs(packing.centers, packing.radii, box, packing.periodic, 0.0)
-    distance = np.linalg.norm(vector, axis=1)
-    along = vector / distance[:, None]
-    size = np.zeros(len(i))
-    for k, shape in enumerate(packing.shapes):
-        for mine, sign in ((i == k, 1.0), (j == k, -1.0)):
-            size[mine] += packing.radii[k] * shape.radius(sign * along[mine])
-    level = distance / size
-    return np.asarray(level[level < 1.0])
-
-
 def sample_grid(box: tuple[float, float, float], along: int) -> Floats:
     """Centres (m, 3) of nearly cubic voxels that fill the box, along voxels on its longest side."""
     number = [max(1, round(along * side / max(box))) for side in box]
     axes = [(np.arange(n) + 0.5) * side / n for n, side in zip(number, box, strict=True)]
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-
-
-def _least_overlap(packing: DensePacking, shapes: list[Shape], random: np.random.Generator) -> list[Shape]:
-    """One sweep over the particles: of some random orientations, take that with the least squared overlap."""
-    centers = wrapped(packing.centers, np.array(packing.box), packing.periodic)
-    margin = 0.5 * float(packing.radii.min())
-    i, j, vector = near_pairs(centers, packing.radii, np.array(packing.box), packing.periodic, margin)
-    for k in range(len(shapes)):
-        near = np.concatenate([j[i == k], i[j == k]])
-        away = np.concatenate([vector[i == k], -vector[j == k]])
-        if len(near) == 0:
-            continue
-        distance = np.linalg.norm(away, axis=1)
-        along = away / distance[:, None]
-        theirs = np.array(
-            [packing.radii[n] * shapes[n].radius(-along[m : m + 1])[0] for m, n in enumerate(near)]
-        )
-        turns = Rotation.concatenate(
-            [Rotation.identity(1), Rotation.random(_ORIENTATIONS, random_state=random)]
-        )
-        seen = np.concatenate([turn.inv().apply(along) for turn in turns])  # a turned shape, seen from itself
-        mine = packing.radii[k] * shapes[k].radius(seen).reshape(len(turns), len(near))
-        overlap = np.sum(np.maximum(mine + theirs - distance, 0.0) ** 2, axis=1)
-        shapes[k] = shapes[k].turned(turns[int(np.argmin(overlap))])
-    return shapes

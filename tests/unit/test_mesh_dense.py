@@ -10,6 +10,7 @@ from ssbmech_mesh.dense import DenseLabels, DensePacking, pack_dense, pack_spher
 from ssbmech_mesh.distribution import from_quantiles
 from ssbmech_mesh.errors import MeshError
 from ssbmech_mesh.facets import CONTACT, OPEN, ContactLimits, Planes, measures
+from ssbmech_mesh.voxels import sphere_labels
 
 LIMITS = ContactLimits(largest=0.5, smallest=0.1, smallest_gap=0.02)
 
@@ -153,6 +154,17 @@ def test_labels_agree_with_the_volume(dense: DensePacking) -> None:
     inside = found > 0
     away = np.linalg.norm(points[inside] - center[found[inside] - 1], axis=1)
     assert np.all(away <= dense.radii[particle[found[inside] - 1]])
+
+
+def test_voxels_agree_with_the_labels_of_points(dense: DensePacking) -> None:
+    number = (50, 52, 47)
+    axes = [(np.arange(n) + 0.5) * side / n for n, side in zip(number, dense.box, strict=True)]
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    grid = sphere_labels(dense, number)
+    assert (
+        np.mean(grid.ravel() != DenseLabels(dense).label(points)) < 1e-5
+    )  # 32-bit powers: ties by round-off
+    assert np.mean(grid > 0) == pytest.approx(0.7, abs=2e-3)
 
 
 def test_same_seed_same_packing() -> None:

@@ -13,13 +13,14 @@ from ssbmech_mesh.facets import ContactLimits, fibonacci
 from ssbmech_mesh.irregular import (
     Ellipsoid,
     IrregularPacking,
-    contact_levels,
     ellipsoids,
     harmonic_shapes,
-    replace_spheres,
+    sample_grid,
     shape_volume,
     sphere_rule,
 )
+from ssbmech_mesh.reshaped import contact_levels, replace_spheres
+from ssbmech_mesh.voxels import irregular_labels
 
 
 def test_ellipsoid_axes_and_volume() -> None:
@@ -92,11 +93,14 @@ def spheres() -> DensePacking:
 def test_dense_packing_of_irregular_particles(spheres: DensePacking, kind: str) -> None:
     count = len(spheres.radii)
     shapes = ellipsoids(count, (1.2, 1.4)) if kind == "ellipsoids" else harmonic_shapes(count, 0.06, degree=4)
-    made = replace_spheres(spheres, shapes, 0.6)  # type: ignore[arg-type]
+    made = replace_spheres(spheres, shapes, 0.6)
     points = np.random.default_rng(2).random((100_000, 3)) * np.array(spheres.box)
     found = made.label(points)
     assert np.mean(found > 0) == pytest.approx(0.6, abs=0.006)  # binomial spread 0.0015, four of them
     assert np.array_equal(made.signed_distance(points) >= 0.0, found > 0)
+    grid = irregular_labels(made, (40, 40, 40))
+    exact = made.label(sample_grid(made.box, 40)).reshape(grid.shape)
+    assert np.mean(grid != exact) < 1e-3  # the table of the shapes: 0 for ellipsoids but for round-off
     assert abs(made.scale - 1.0) < 0.03
     assert 0.6 <= contact_levels(made).min() < 1.0
 
