@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ssbmech_mesh.bodies import BodyTable
 from ssbmech_mesh.errors import MeshError
+from ssbmech_mesh.msh_file import write_msh
 from ssbmech_mesh.session import gmsh_model
 
 Floats = NDArray[np.float64]
@@ -62,16 +63,17 @@ class SimplexMesh:
         d = self.dimension
         local = np.array([[i for i in range(d + 1) if i != skip] for skip in range(d + 1)])
         every = np.sort(self.cells[:, local].reshape(-1, d), axis=1)
-        owner = np.repeat(np.arange(len(self.cells)), d + 1)
-        facet, inverse, count = np.unique(every, axis=0, return_inverse=True, return_counts=True)
+        key = _row_key(every, len(self.nodes))
+        order = np.argsort(key, kind="stable")
+        first = np.flatnonzero(np.diff(key[order], prepend=-1))
+        count = np.diff(first, append=len(order))
         if count.max() > 2:
             raise MeshError("the mesh is not conforming: a facet belongs to more than two cells")
-        order = np.argsort(inverse.ravel(), kind="stable")
-        first = np.concatenate([[0], np.cumsum(count)[:-1]])
+        facet = every[order[first]]
         sides = np.full((len(facet), 2), -1, dtype=np.int64)
-        sides[:, 0] = owner[order[first]]
+        sides[:, 0] = order[first] // (d + 1)
         double = count == 2
-        sides[double, 1] = owner[order[first[double] + 1]]
+        sides[double, 1] = order[first[double] + 1] // (d + 1)
         return facet, sides
 
     def interfaces(self) -> tuple[Ints, Ints]:
@@ -100,68 +102,90 @@ class SimplexMesh:
         return len(np.unique(self.cells[chosen] * len(self.names) + self.body[chosen][:, None]))
 
     def write(self, path: Path) -> None:
-        """Write gmsh 4.1 binary: a physical group per body, tag = index + 1, and one per named surface."""
-        missing = [name for k, name in enumerate(self.names) if not np.any(self.body == k)]
-        if missing:
-            raise MeshError(f"these bodies have no cell: {', '.join(missing)}; use a smaller mesh size")
-        with gmsh_model("write"):
-            _to_gmsh(self)
-            gmsh.option.setNumber("Mesh.Binary", 1)
-            gmsh.option.setNumber("Mesh.MshFileVersion", 4.1)
-            gmsh.option.setNumber("Mesh.SaveAll", 0)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            gmsh.write(str(path))
+        """Write gmsh 4.1 binary: a physical group per body, tag = index + 1, and one per named surface.
+
+        Nodes that no cell uses are left out. What the bodies are (`table`) has no place in the format;
+        `mesh_file.write_mesh` puts it beside the file.
+        """
+        check_names(self)
+        write_msh(self, path)
 
 
-def _to_gmsh(mesh: SimplexMesh) -> None:
-    d = mesh.dimension
-    home = np.full(len(mesh.nodes), len(mesh.names), dtype=np.int64)
-    # gmsh keeps each node with one entity
-    np.minimum.at(home, mesh.cells.ravel(), np.repeat(mesh.body, d + 1))
-    for k, name in enumerate(mesh.names):
-        gmsh.model.addDiscreteEntity(d, k + 1)
-        own = np.flatnonzero(home == k)
-        gmsh.model.mesh.addNodes(d, k + 1, own + 1, mesh.nodes[own].ravel())
-        gmsh.model.addPhysicalGroup(d, [k + 1], k + 1, name=name)
-    for k in range(len(mesh.names)):
-        own = np.flatnonzero(mesh.body == k)
-        gmsh.model.mesh.addElementsByType(k + 1, _GMSH_TYPE[d], own + 1, (mesh.cells[own] + 1).ravel())
-    element = len(mesh.cells) + 1
-    for k, (name, facet) in enumerate(mesh.surfaces.items()):
-        gmsh.model.addDiscreteEntity(d - 1, k + 1)
-        tags = np.arange(element, element + len(facet))
-        gmsh.model.mesh.addElementsByType(k + 1, _GMSH_TYPE[d - 1], tags, (facet + 1).ravel())
-        gmsh.model.addPhysicalGroup(d - 1, [k + 1], k + 1, name=name)
-        element += len(facet)
+def _row_key(rows: Ints, count: int) -> Ints:
+    """One integer for each row of node numbers below count, in the order of the rows."""
+    key = rows[:, 0]
+    for column in rows.T[1:]:
+        if (
+            int(key.max(initial=0)) >= 2**62 // count
+        ):  # would overflow: number the distinct beginnings instead
+            key = np.unique(key, return_inverse=True)[1]
+        key = key * count + column
+    return np.asarray(key)
+
+
+def check_names(mesh: SimplexMesh) -> None:
+    """Raise where names could not be told apart or written, or where a body has no cell."""
+    cells = np.bincount(mesh.body, minlength=len(mesh.names))
+    if len(cells) > len(mesh.names):
+        raise MeshError(f"cells are of body {len(cells) - 1}, but there are {len(mesh.names)} names")
+    missing = [name for name, count in zip(mesh.names, cells, strict=True) if count == 0]
+    if missing:
+        raise MeshError(f"these bodies have no cell: {', '.join(missing)}; use a smaller mesh size")
+    bare = [name for name, facet in mesh.surfaces.items() if len(facet) == 0]
+    if bare:
+        raise MeshError(f"these surfaces have no facet: {', '.join(bare)}")
+    every = [*mesh.names, *mesh.surfaces]
+    if len(set(every)) < len(every):
+        double = sorted({name for name in every if every.count(name) > 1})
+        raise MeshError(f"bodies and surfaces need names of their own; twice: {', '.join(double)}")
+    odd = [name for name in every if not _is_name(name)]
+    if odd:
+        raise MeshError(
+            f"{odd[0]!r} cannot be the name of a body or a surface: 1 to 120 bytes, printable, without double quotes and "
+            "without spaces at the ends"
+        )
+
+
+def _is_name(name: str) -> bool:
+    # gmsh ends a name at a double quote and cuts it at 127 bytes; XML has no control characters.
+    return name == name.strip() != "" and name.isprintable() and '"' not in name and len(name.encode()) <= 120
 
 
 def from_gmsh(dimension: int) -> SimplexMesh:
-    """The mesh of the current gmsh model; every physical group of the top dimension is a body."""
+    """The mesh of the current gmsh model, nodes and cells in the order of their tags.
+
+    Every physical group of the top dimension is a body.
+    """
     tag, coordinates, _ = gmsh.model.mesh.getNodes()
+    order = np.argsort(tag)
     index = np.full(int(tag.max()) + 1, -1, dtype=np.int64)
-    index[tag.astype(np.int64)] = np.arange(len(tag))
-    cells, names = _physical(dimension, index)
-    surfaces, surface_names = _physical(dimension - 1, index)
-    connectivity = np.concatenate(cells)
+    index[tag[order].astype(np.int64)] = np.arange(len(tag))
+    cells, cell_tags, names = _physical(dimension, index)
+    surfaces, _, surface_names = _physical(dimension - 1, index)
+    by_tag = np.argsort(np.concatenate(cell_tags), kind="stable")
+    connectivity = np.concatenate(cells)[by_tag]
+    body = np.repeat(np.arange(len(cells)), [len(c) for c in cells])[by_tag]
     used, connectivity = np.unique(connectivity, return_inverse=True)
     renumber = np.full(len(tag), -1, dtype=np.int64)
     renumber[used] = np.arange(len(used))
-    body = np.repeat(np.arange(len(cells)), [len(c) for c in cells])
     named = {name: renumber[facet] for name, facet in zip(surface_names, surfaces, strict=True)}
-    nodes = coordinates.reshape(-1, 3)[used]
+    nodes = coordinates.reshape(-1, 3)[order[used]]
     return SimplexMesh(nodes, connectivity.reshape(-1, dimension + 1), body, names, named)
 
 
-def _physical(dimension: int, index: Ints) -> tuple[list[Ints], list[str]]:
-    connectivity, names = [], []
+def _physical(dimension: int, index: Ints) -> tuple[list[Ints], list[Ints], list[str]]:
+    """Cells (as nodes) and tags of the cells of every physical group of one dimension, and the names of the groups."""
+    connectivity, tags, names = [], [], []
     for group_dimension, group in gmsh.model.getPhysicalGroups(dimension):
-        parts = []
+        parts, part_tags = [], []
         for entity in gmsh.model.getEntitiesForPhysicalGroup(group_dimension, group):
-            _, nodes = gmsh.model.mesh.getElementsByType(_GMSH_TYPE[dimension], int(entity))
+            tag, nodes = gmsh.model.mesh.getElementsByType(_GMSH_TYPE[dimension], int(entity))
             parts.append(index[nodes.astype(np.int64)].reshape(-1, dimension + 1))
+            part_tags.append(tag.astype(np.int64))
         connectivity.append(np.concatenate(parts))
+        tags.append(np.concatenate(part_tags))
         names.append(gmsh.model.getPhysicalName(group_dimension, group))
-    return connectivity, names
+    return connectivity, tags, names
 
 
 def read_msh(path: Path) -> SimplexMesh:
