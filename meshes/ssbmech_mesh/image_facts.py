@@ -51,7 +51,8 @@ def image_facts(read: PhaseImage, phases: PhaseImage, bodies: Bodies) -> dict[st
 
 def isolation_notes(facts: dict[str, Any], void: tuple[str, ...]) -> list[str]:
     """Sentences on solid phases that do not join both ends of the stack, or of which a part reaches neither."""
-    notes = []
+    flat = "interface_length" in facts
+    notes = ["a section shows less of how a phase hangs together than there is in space"] if flat else []
     for name, found in facts["percolation"].items():
         if name in void:
             continue

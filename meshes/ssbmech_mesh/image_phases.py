@@ -18,6 +18,13 @@ from ssbmech_mesh.images import Array, Floats, Image, Triple, numbers, triple
 Ints = NDArray[np.int64]
 
 
+def known_names(wrong: str, names: Sequence[str]) -> str:
+    """The names there are, and which of them may have been meant."""
+    small = [name.casefold() for name in names]
+    near = get_close_matches(wrong.casefold(), small, n=1)
+    return ", ".join(names) + (f"; did you mean {names[small.index(near[0])]}?" if near else "")
+
+
 @dataclass(frozen=True, eq=False)
 class PhaseImage(Image):
     """An image whose values (uint8) are indices into names."""
@@ -27,9 +34,9 @@ class PhaseImage(Image):
     def index(self, phase: str) -> int:
         """Value of a phase; MeshError if there is none of that name."""
         if phase not in self.names:
-            near = get_close_matches(phase, self.names, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise MeshError(f"there is no phase {phase!r} in the image; it has {', '.join(self.names)}{hint}")
+            raise MeshError(
+                f"there is no phase {phase!r} in the image; it has {known_names(phase, self.names)}"
+            )
         return self.names.index(phase)
 
     def fractions(self) -> dict[str, float]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from difflib import get_close_matches
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from ssbmech_mesh.image_phases import (
     despeckle,
     fill_closed_pores,
     give_to_neighbours,
+    known_names,
     resample,
     to_phases,
     value_shares,
@@ -66,13 +66,16 @@ def _check_names(spec: ImageSpec) -> None:
         "split": spec.split, "void": spec.void, "grains": spec.grains, "fill_closed": spec.fill_closed,
         "least_volume": spec.least_volume,
     }  # fmt: skip
-    wrong = []
-    for key, phases in given.items():
-        for phase in phases:
-            if phase not in names:
-                near = get_close_matches(phase, names, n=1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                wrong.append(f"{key} names the phase {phase!r}; the image has {', '.join(names)}{hint}")
+    if not names:
+        raise MeshError(
+            "no phases are named; give labels {phase: [values]} or thresholds {phase: [low, high]}"
+        )
+    wrong = [
+        f"{key} names the phase {phase!r}; the image has {known_names(phase, names)}"
+        for key, phases in given.items()
+        for phase in phases
+        if phase not in names
+    ]
     if wrong:
         raise MeshError(". ".join(wrong))
     if spec.bodies and spec.thresholds is not None:
@@ -140,7 +143,7 @@ def _check_present(phases: PhaseImage, image: Image, spec: ImageSpec, where: str
         return
     if where == "left":
         raise MeshError(
-            f"nothing is left of {', '.join(gone)}: all its clusters are below least_volume or closed; lower "
+            f"nothing is left of {', '.join(gone)}: all its clusters are below least_volume, closed, or afloat in a void; lower "
             "least_volume, take it out of fill_closed, or leave the phase out"
         )
     raise MeshError(

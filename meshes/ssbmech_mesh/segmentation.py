@@ -23,8 +23,8 @@ Labels = NDArray[np.int32]
 class Bodies:
     """Bodies of an image; the arrays have one entry for each, body k having the label k + 1.
 
-    labels[x, y, z] (int32): 1, 2, …. phase: index into phases. volume in µm³,
-    diameter of the sphere of that volume in µm, border: touches a face of the image, centroid (n, 3) in µm with the
+    labels[x, y, z] (int32): 1, 2, …. phase: index into phases. volume in µm³, diameter of the sphere of that volume (in
+    a section: of the disc of that area) in µm, border: touches a face of the image, centroid (n, 3) in µm with the
     origin of the image. Numbers follow the phases, then the height of the centroid (z, then y, then x).
     """
 
@@ -182,12 +182,14 @@ def _described(image: PhaseImage, raw: Ints) -> Bodies:
     new = np.zeros(n + 1, dtype=np.int32)
     new[order + 1] = np.arange(1, n + 1)
     volume = counts[order] * image.voxel_volume
+    thin = [step for step, length in zip(image.voxel_size, image.values.shape, strict=True) if length == 1]
+    diameter = np.sqrt(4.0 * volume / (np.pi * thin[0])) if thin else np.cbrt(6.0 * volume / np.pi)
     return Bodies(
         labels=new[raw],
         phases=image.names,
         phase=phase[1:][order],
         volume=volume,
-        diameter=np.cbrt(6.0 * volume / np.pi),
+        diameter=diameter,
         border=border[1:][order],
         centroid=centroid[order] * image.voxel_size + np.asarray(image.origin),
     )
