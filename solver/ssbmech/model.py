@@ -13,13 +13,14 @@ from ssbmech.case import Case
 from ssbmech.constants import CHARGE_DENSITY_PER_CONCENTRATION, thermal_voltage
 from ssbmech.discretise import make_setting
 from ssbmech.domain.bodies import Bodies, RegionError, assign_bodies
-from ssbmech.domain.interfaces import InterfaceFacets, Pair
+from ssbmech.domain.interfaces import GRAIN_BOUNDARY, InterfaceFacets, Pair
 from ssbmech.domain.mesh import TaggedMesh
 from ssbmech.fields import ROW_SCALE
-from ssbmech.materials.cohesive import CohesiveLaw
+from ssbmech.interface_terms import add_interfaces
 from ssbmech.materials.elastic import IsotropicElasticity
 from ssbmech.physics.charge import ChargeTransfer, Conduction, ContactConductance, CounterElectrode, Wiring
 from ssbmech.physics.lithium import Lithium
+from ssbmech.physics.lithium_transfer import LithiumTransfer
 from ssbmech.physics.mechanics import Cohesion, Elasticity
 from ssbmech.physics.setting import Setting, Term
 from ssbmech.solve.linear import Kind, LinearSolver
@@ -44,7 +45,7 @@ class Model:
 
     Attributes:
         case, tagged, bodies, setting, facets: what it was made from.
-        elasticity, lithium: by phase; cohesion, transfer, conductance: by pair of phases.
+        elasticity, lithium: by phase; cohesion, transfer, conductance, lithium_transfer: by pair of phases.
         other_terms: conduction, wiring, counter electrode.
         damage: d at the interface points at the beginning of the step, None without interfaces.
         platen, collector: equations of the global unknowns.
@@ -69,6 +70,7 @@ class Model:
     cohesion: dict[Pair, Cohesion] = field(default_factory=dict)
     transfer: dict[Pair, ChargeTransfer] = field(default_factory=dict)
     conductance: dict[Pair, ContactConductance] = field(default_factory=dict)
+    lithium_transfer: dict[Pair, LithiumTransfer] = field(default_factory=dict)
     counter: CounterElectrode | None = None
     other_terms: list[Term] = field(default_factory=list)
     separator_dofs: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
@@ -77,6 +79,7 @@ class Model:
     @property
     def terms(self) -> list[Term]:
         groups: list[Any] = [self.elasticity, self.lithium, self.cohesion, self.transfer, self.conductance]
+        groups.append(self.lithium_transfer)
         return [term for group in groups for term in group.values()] + self.other_terms
 
     @property
@@ -112,12 +115,13 @@ class Model:
 def _ordered_pairs(case: Case) -> list[Pair]:
     """Pairs with a law; the active material, and else the phase that comes first in the case, is the '+' side."""
     names = list(case.phases)
-    pairs = []
+    pairs: list[Pair] = []
     for interface in case.interfaces:
         a, b = interface.between
         active = [case.phases[n].lithium is not None for n in (a, b)]
         swap = active[1] and not active[0] if active[0] != active[1] else names.index(b) < names.index(a)
-        pairs.append((b, a) if swap else (a, b))
+        pair = (b, a) if swap else (a, b)
+        pairs.append((*pair, GRAIN_BOUNDARY) if interface.grain_boundary else pair)
     return pairs
 
 
@@ -198,7 +202,7 @@ def build_model(case: Case, tagged: TaggedMesh) -> Model:
         _body_volumes(tagged, bodies),
     )
     _add_bulk(model)
-    _add_interfaces(model, pairs)
+    add_interfaces(model, pairs)
     _set_initial_state(model)
     model.system = _make_system(model, axis)
     model.system.body_names = {body.number: body.name for body in bodies.bodies}
@@ -246,57 +250,6 @@ def _add_bulk(model: Model) -> None:
             _conductors(case, "ionic"),
         )
         model.other_terms.append(model.counter)
-
-
-def _add_interfaces(model: Model, pairs: list[Pair]) -> None:
-    case, setting = model.case, model.setting
-    voltage = thermal_voltage(case.cell.temperature)
-    interface_mesh = setting.interface_mesh
-    if interface_mesh is None:
-        return
-    present = set(
-        np.unique(np.concatenate(setting.mesh.comm.allgather(np.unique(model.facets.pair)))).tolist()
-    )
-    for number, (pair, interface) in enumerate(zip(pairs, case.interfaces, strict=True)):
-        if number not in present:
-            continue
-        if model.damage is not None:
-            c = interface.cohesion
-            law = CohesiveLaw(
-                c.stiffness,
-                c.contact_stiffness,
-                c.strength if c.breakable else None,
-                c.toughness,
-                c.shear_strength,
-                c.shear_toughness,
-                c.mode_mixity_exponent,
-                c.viscosity,
-            )
-            model.cohesion[pair] = Cohesion(setting, pair, law, model.damage)
-            if c.initially_open:
-                cells = interface_mesh.row_of_cell
-                opened = np.flatnonzero(model.facets.pair[cells] == number)
-                model.damage.x.array[interface_mesh.space.dofmap.list[opened].reshape(-1)] = 1.0
-        if "potential" not in setting:
-            continue
-        cohesion = model.cohesion.get(pair)
-        if interface.charge_transfer is not None:
-            t = interface.charge_transfer
-            model.transfer[pair] = ChargeTransfer(
-                setting,
-                pair,
-                model.lithium[pair[0]].open_circuit,
-                t.exchange_current_density.at(case.cell.temperature),
-                t.anodic_transfer_coefficient,
-                t.contact_pressure_scale,
-                voltage,
-                cohesion,
-            )
-        if interface.contact_conductance is not None:
-            g = interface.contact_conductance
-            model.conductance[pair] = ContactConductance(
-                setting, pair, g.conductance, g.contact_pressure_scale, cohesion
-            )
 
 
 def _set_initial_state(model: Model) -> None:

@@ -150,12 +150,12 @@ def unreached_active_bodies(model: Model) -> list[str]:
         )
         names += [b.name for b in bodies if b.phase in model.lithium and not reached[b.number]]
     exchanging = [numbers[pair] for pair in model.transfer]
-    here = np.unique(facets.plus_body[np.isin(facets.pair, exchanging)])
-    exchange = np.unique(np.concatenate(comm.allgather(here)))
+    seeds = np.unique(facets.plus_body[np.isin(facets.pair, exchanging)])
+    passing = np.isin(facets.pair, [numbers[pair] for pair in model.lithium_transfer])
+    joined = np.stack([facets.plus_body[passing], facets.minus_body[passing]], axis=1).astype(np.int64)
+    exchange = reached_bodies(comm, len(bodies), joined, seeds)
     names += [
-        b.name
-        for b in bodies
-        if b.phase in model.lithium and b.number not in exchange and b.name not in names
+        b.name for b in bodies if b.phase in model.lithium and not exchange[b.number] and b.name not in names
     ]
     return names
 

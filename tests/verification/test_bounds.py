@@ -52,7 +52,9 @@ def effective(folder: Path, alpha: float, contact: float, size: float) -> tuple[
     bodies = assign_bodies(tagged, {"sphere": ["sphere"], "matrix": ["matrix"]})
     setting, _ = make_setting(tagged, bodies, [PAIR], {"potential": ["sphere", "matrix"]})
     kappa = {"sphere": alpha, "matrix": 1.0}
-    conduction = [Conduction(setting, name, ConstantCurve(value=value), False) for name, value in kappa.items()]
+    conduction = [
+        Conduction(setting, name, ConstantCurve(value=value), False) for name, value in kappa.items()
+    ]
     joint = ContactConductance(setting, PAIR, contact, 1.0)
     broken = setting["potential"].broken
     ends = [face_dofs(tagged, broken, face) for face in ("z-", "z+")]
@@ -63,7 +65,9 @@ def effective(folder: Path, alpha: float, contact: float, size: float) -> tuple[
     forms = [energy.form for term in [*conduction, joint] for energy in term.energies()]
     current = sum(sc.integral(setting, form) for form in forms)
     top = np.isin(system.numbering.idle["potential"], ends[1])
-    assert setting.mesh.comm.allreduce(system.reactions["potential"][top].sum()) == pytest.approx(current, rel=1e-8)
+    assert setting.mesh.comm.allreduce(system.reactions["potential"][top].sum()) == pytest.approx(
+        current, rel=1e-8
+    )
     return current / SIDE, sc.integral(setting, 1.0 * setting.dx("sphere")) / SIDE**3
 
 

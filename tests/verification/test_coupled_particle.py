@@ -39,8 +39,15 @@ CASE: dict[str, Any] = {
     "interfaces": [
         {
             "between": ["CAM", "SE"],
-            "cohesion": {"stiffness": "1e16 Pa/m", "strength": "20 MPa", "toughness": "0.2 J/m^2", "viscosity": "60 s"},
-            "charge_transfer": {"exchange_current_density": {"expression": "2*sqrt(x*(1-x))", "unit": "A/m^2"}},
+            "cohesion": {
+                "stiffness": "1e16 Pa/m",
+                "strength": "20 MPa",
+                "toughness": "0.2 J/m^2",
+                "viscosity": "60 s",
+            },
+            "charge_transfer": {
+                "exchange_current_density": {"expression": "2*sqrt(x*(1-x))", "unit": "A/m^2"}
+            },
         }
     ],
     "electrons": {"path": "wired", "conductance": "1e12 S/m^3"},

@@ -36,7 +36,11 @@ CHARGE, THERMAL = 1.0, 3 * BETA / KAPPA
 def evaluate(text: str, module: Any, x: Any, t: Any) -> Any:
     """A formula of the reference file in numpy or UFL."""
     names = {name: getattr(module, name) for name in ("sin", "cos", "exp")}
-    return eval(text, {"__builtins__": {}}, {**names, "pi": np.pi, "x": x[0], "y": x[1], "z": x[2], "t": t, "A": P["A"]})
+    return eval(
+        text,
+        {"__builtins__": {}},
+        {**names, "pi": np.pi, "x": x[0], "y": x[1], "z": x[2], "t": t, "A": P["A"]},
+    )
 
 
 class Exact:
@@ -59,7 +63,9 @@ def values(name: str, t: float) -> Any:
     """Exact ``c`` or ``u`` at points (n, 3)."""
     if name == "c":
         return lambda p: evaluate(REFERENCE["c"], np, p.T, t)
-    return lambda p: np.stack([np.broadcast_to(evaluate(text, np, p.T, t), len(p)) for text in REFERENCE["u"]], axis=1)
+    return lambda p: np.stack(
+        [np.broadcast_to(evaluate(text, np, p.T, t), len(p)) for text in REFERENCE["u"]], axis=1
+    )
 
 
 class Manufactured:
@@ -71,9 +77,17 @@ class Manufactured:
         self.setting = s = sc.one_body(tagged, fields, displacement_degree=degree, degree=4)
         self.t = fem.Constant(s.mesh, 0.0)
         self.exact = e = Exact(s.mesh, self.t)
-        self.elasticity = Elasticity(s, "solid", IsotropicElasticity(STIFF, NU), LinearCurve(slope=BETA, zero=1.0))
+        self.elasticity = Elasticity(
+            s, "solid", IsotropicElasticity(STIFF, NU), LinearCurve(slope=BETA, zero=1.0)
+        )
         lithium = Lithium(
-            s, "solid", CHARGE, LinearCurve(slope=-1.0, zero=4.0), ConstantCurve(value=D), "dilute_solution", THERMAL,
+            s,
+            "solid",
+            CHARGE,
+            LinearCurve(slope=-1.0, zero=4.0),
+            ConstantCurve(value=D),
+            "dilute_solution",
+            THERMAL,
             self.elasticity,
         )
         dx = s.dx("solid")
@@ -93,7 +107,9 @@ class Manufactured:
             unrolled = (dofs[:, None] * block + np.arange(block)).reshape(-1).astype(np.int32)
             self.constraints[name] = Constraints(unrolled, np.zeros(unrolled.size))
         references = {"displacement": 1.0, "stoichiometry": 1.0, "stress_potential": 1.0}
-        self.system = sc.solver_of(s, [self.elasticity, lithium, sources], self.constraints, references, 1e-10)
+        self.system = sc.solver_of(
+            s, [self.elasticity, lithium, sources], self.constraints, references, 1e-10
+        )
 
     def march(self, end: float, steps: int) -> None:
         """From the exact state at t = 0 in equal steps."""
@@ -186,7 +202,6 @@ def test_v25_time() -> None:
         problem.march(0.8, steps)
         fields.append(x.value.x.array[: x.broken.owned].copy())
     differences = [
-        np.sqrt(sc.COMM.allreduce(float(((a - b) ** 2).sum())))
-        for a, b in itertools.pairwise(fields)
+        np.sqrt(sc.COMM.allreduce(float(((a - b) ** 2).sum()))) for a, b in itertools.pairwise(fields)
     ]
     assert sc.orders(differences)[0] == pytest.approx(1.0, abs=0.15)

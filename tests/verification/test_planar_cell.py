@@ -71,7 +71,9 @@ def overpotential(current: float, exchange: float, alpha: float) -> float:
     """η of Butler-Volmer kinetics by bisection [V]."""
     return float(
         brentq(
-            lambda eta: exchange * (np.exp(alpha * eta / THERMAL) - np.exp(-(1 - alpha) * eta / THERMAL)) - current,
+            lambda eta: (
+                exchange * (np.exp(alpha * eta / THERMAL) - np.exp(-(1 - alpha) * eta / THERMAL)) - current
+            ),
             -1.0,
             1.0,
             xtol=1e-14,

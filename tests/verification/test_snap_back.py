@@ -34,7 +34,9 @@ def test_snap_back_is_carried_by_viscosity(shared_tmp_path: Path) -> None:
         work += 0.5 * (force + before[1]) * (top - before[0])
         before = (float(top), force)
         damages.append(problem.damage_range(PAIR)[1])
-    assert np.count_nonzero([0 < d < 1 - 1e-5 for d in damages]) > 10, "the bond gives way in time, not in one step"
+    assert np.count_nonzero([0 < d < 1 - 1e-5 for d in damages]) > 10, (
+        "the bond gives way in time, not in one step"
+    )
     assert damages[-1] == pytest.approx(1.0, abs=1e-5)  # the viscosity approaches it exponentially
     assert before[1] == pytest.approx(0.0, abs=1e-3 * AREA * 20.0)
     # Fracture takes G_c; what the blocks release beyond it goes into the viscosity, and the balance closes to a per cent.

@@ -43,7 +43,9 @@ def flux_profile(s: Any, tau: float, sin: Any = np.sin) -> Any:
 
 def dirichlet_profile(s: Any, tau: float, sin: Any = np.sin) -> Any:
     """V02, (c - c0)/(cs - c0)."""
-    terms = (sin(n * np.pi * s) * float((-1) ** n / n * np.exp(-((n * np.pi) ** 2) * tau)) for n in range(1, 13))
+    terms = (
+        sin(n * np.pi * s) * float((-1) ** n / n * np.exp(-((n * np.pi) ** 2) * tau)) for n in range(1, 13)
+    )
     return 1 + 2 / np.pi / s * sum(terms)
 
 
@@ -55,8 +57,12 @@ def uptake(tau: float) -> float:
 
 def test_series_against_tables() -> None:
     # Independent finite volumes in radius, extrapolated.
-    assert flux_profile(np.array([1e-6, 0.5, 1.0]), 0.1) == pytest.approx([0.05987817, 0.14613751, 0.48676169], abs=1e-8)
-    assert dirichlet_profile(np.array([1e-6, 0.5, 0.9]), 0.1) == pytest.approx([0.29289965, 0.52551254, 0.91449379], abs=1e-8)
+    assert flux_profile(np.array([1e-6, 0.5, 1.0]), 0.1) == pytest.approx(
+        [0.05987817, 0.14613751, 0.48676169], abs=1e-8
+    )
+    assert dirichlet_profile(np.array([1e-6, 0.5, 0.9]), 0.1) == pytest.approx(
+        [0.29289965, 0.52551254, 0.91449379], abs=1e-8
+    )
     assert uptake(0.1) == pytest.approx(0.7704787380, abs=1e-9)
 
 
@@ -74,8 +80,13 @@ class Sphere:
         self.setting: Setting = sc.one_body(tagged, ["stoichiometry", "stress_potential"])
         self.x = self.setting["stoichiometry"]
         self.lithium = Lithium(
-            self.setting, "solid", CHARGE, LinearCurve(slope=-1.0, zero=4.0), ConstantCurve(value=DIFFUSIVITY),
-            "from_open_circuit_potential", 0.0257,
+            self.setting,
+            "solid",
+            CHARGE,
+            LinearCurve(slope=-1.0, zero=4.0),
+            ConstantCurve(value=DIFFUSIVITY),
+            "from_open_circuit_potential",
+            0.0257,
         )
         terms: list[Any] = [self.lithium]
         constraints = {}
@@ -117,7 +128,11 @@ class Sphere:
         exact = profile(s, tau, ufl.sin)
         dx = sc.volume_measure(self.setting, 4)
         ours = (self.x.value - START / MAXIMUM) / SCALE
-        return float(np.sqrt(sc.integral(self.setting, (ours - exact) ** 2 * dx) / sc.integral(self.setting, exact**2 * dx)))
+        return float(
+            np.sqrt(
+                sc.integral(self.setting, (ours - exact) ** 2 * dx) / sc.integral(self.setting, exact**2 * dx)
+            )
+        )
 
 
 def test_v01_space(shared_tmp_path: Path) -> None:
@@ -141,8 +156,7 @@ def test_v01_time(shared_tmp_path: Path) -> None:
     fields = [sphere.march(0.2, steps) for steps in (10, 20, 40, 80)]
     owned = sphere.x.broken.owned
     differences = [
-        np.sqrt(sc.COMM.allreduce(float(((a - b)[:owned] ** 2).sum())))
-        for a, b in itertools.pairwise(fields)
+        np.sqrt(sc.COMM.allreduce(float(((a - b)[:owned] ** 2).sum()))) for a, b in itertools.pairwise(fields)
     ]
     # Measured 1.06 and 1.04.
     assert sc.orders(differences) == pytest.approx([1.0, 1.0], abs=0.1)

@@ -68,7 +68,9 @@ def profile(points: sc.Floats) -> sc.Floats:
 class FreeSphere:
     """One octant with rollers on its flat faces and a given concentration; solves for the displacement."""
 
-    def __init__(self, tagged: TaggedMesh, degree: int, concentration: Callable[[sc.Floats], sc.Floats]) -> None:
+    def __init__(
+        self, tagged: TaggedMesh, degree: int, concentration: Callable[[sc.Floats], sc.Floats]
+    ) -> None:
         self.setting = sc.one_body(tagged, ["displacement", "stoichiometry"], displacement_degree=degree)
         # x stands for (c - c0)/(jR/D) here, so that the chemical strain is Ω jR/D x/3.
         curve = LinearCurve(slope=OMEGA * AMPLITUDE / 3)
@@ -81,7 +83,9 @@ class FreeSphere:
         constraints = {"stoichiometry": given, "displacement": Constraints(dofs, np.zeros(dofs.size))}
         given.values[:] = sc.everywhere(self.setting, "stoichiometry", concentration)
         references = {"displacement": S * RADIUS**2, "stoichiometry": 1.0}
-        row = sc.Added({"stoichiometry": x.value * x.test * self.setting.dx("solid")})  # of prescribed dofs: never used
+        row = sc.Added(
+            {"stoichiometry": x.value * x.test * self.setting.dx("solid")}
+        )  # of prescribed dofs: never used
         sc.solver_of(self.setting, [self.elasticity, row], constraints, references).solve()
 
     def stress_error(self, inner: float, outer: float) -> float:
@@ -136,5 +140,7 @@ def test_uniform_expansion_is_free_of_stress(shared_tmp_path: Path) -> None:
     strain = OMEGA * AMPLITUDE / 3
     assert np.abs(moved - strain * points).max(initial=0.0) < 1e-12
     dx = sc.volume_measure(sphere.setting, 2)
-    square = sc.integral(sphere.setting, ufl.inner(sphere.elasticity.stress(), sphere.elasticity.stress()) * dx)
+    square = sc.integral(
+        sphere.setting, ufl.inner(sphere.elasticity.stress(), sphere.elasticity.stress()) * dx
+    )
     assert np.sqrt(square) < 1e-9 * S

@@ -35,8 +35,14 @@ def test_tension_draws_lithium_in() -> None:
     curve = LinearCurve(slope=OMEGA * MAXIMUM / 3, zero=START)
     elasticity = Elasticity(setting, "solid", IsotropicElasticity(STIFF, NU), curve)
     lithium = Lithium(
-        setting, "solid", CHARGE, LinearCurve(slope=-SLOPE, zero=4.0), ConstantCurve(value=0.01),
-        "from_open_circuit_potential", 0.0257, elasticity,
+        setting,
+        "solid",
+        CHARGE,
+        LinearCurve(slope=-SLOPE, zero=4.0),
+        ConstantCurve(value=0.01),
+        "from_open_circuit_potential",
+        0.0257,
+        elasticity,
     )
     gradient = 2e-3
     forced = sc.everywhere(
@@ -130,10 +136,17 @@ def lithium_lost(folder: Path, case: dict[str, Any]) -> tuple[dict[str, float], 
     def after(evolution: Evolution, accepted: Any) -> None:
         assert evolution.balance().lithium_error < 1e-10
         if not before:
-            before.update({n: sc.integral(model.setting, law.content(previous=True)) for n, law in model.lithium.items()})
+            before.update(
+                {
+                    n: sc.integral(model.setting, law.content(previous=True))
+                    for n, law in model.lithium.items()
+                }
+            )
 
     evolution = sc.run(model, after)
-    return {n: before[n] - sc.integral(model.setting, law.content()) for n, law in model.lithium.items()}, evolution
+    return {
+        n: before[n] - sc.integral(model.setting, law.content()) for n, law in model.lithium.items()
+    }, evolution
 
 
 def test_open_interface_passes_nothing(shared_tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from ssbmech.domain.bodies import assign_bodies
 from ssbmech.materials.cohesive import CohesiveLaw
 from ssbmech.physics.charge import ChargeTransfer, Conduction, ContactConductance, CounterElectrode, Wiring
 from ssbmech.physics.lithium import Lithium
+from ssbmech.physics.lithium_transfer import LithiumTransfer
 from ssbmech.physics.mechanics import Cohesion, Elasticity
 from ssbmech.physics.setting import Setting
 from ssbmech.solve.linear import LinearSolver
@@ -207,6 +208,19 @@ TERMS: dict[str, tuple[Callable[[Bench], list[Any]], float]] = {
     "contact conductance": (
         lambda b: [
             ContactConductance(b.setting, GRAIN, 50.0, 1.0, Cohesion(b.setting, GRAIN, EQUAL, b.damage))
+        ],
+        1e-5,
+    ),
+    "lithium transfer": (
+        lambda b: [
+            LithiumTransfer(
+                b.setting,
+                GRAIN,
+                (lithium(b.setting, "from_open_circuit_potential"),) * 2,
+                50.0,
+                1.0,
+                Cohesion(b.setting, GRAIN, EQUAL, b.damage),
+            )
         ],
         1e-5,
     ),

@@ -110,19 +110,24 @@ def _check_start(key: str, phase: Phase, x: float) -> Iterator[Problem]:
 
 def check_interfaces(case: Case) -> Iterator[Problem]:
     """Interfaces: phases exist, each pair once, laws fit the pair."""
-    seen: dict[frozenset[str], int] = {}
+    seen: dict[tuple[frozenset[str], bool], int] = {}
     for number, interface in enumerate(case.interfaces):
         key = f"interfaces[{number}]"
         for end, name in enumerate(interface.between):
             yield from unknown_phase(f"{key}.between[{end}]", name, case)
-        if interface.pair in seen:
+        place = (interface.pair, interface.grain_boundary)
+        if place in seen:
             yield Problem(
                 f"{key}.between",
-                f"is the pair of interfaces[{seen[interface.pair]}] again",
+                f"is the pair of interfaces[{seen[place]}] again",
                 interface.between,
                 "each pair once, in any order",
             )
-        seen.setdefault(interface.pair, number)
+        seen.setdefault(place, number)
+        if interface.grain_boundary and len(interface.pair) == 2:
+            yield Problem(
+                f"{key}.grain_boundary", "lies between two phases", interface.between, "twice the same phase"
+            )
         yield from _check_cohesion(f"{key}.cohesion", interface.cohesion)
         if all(name in case.phases for name in interface.between):
             yield from _check_currents(key, interface, case)
@@ -170,6 +175,13 @@ def _check_currents(key: str, interface: Interface, case: Case) -> Iterator[Prob
             yield Problem(
                 f"{key}.charge_transfer", "is not possible between these", interface.between, allowed
             )
+    if interface.lithium_transfer is not None and not (one.lithium and other.lithium):
+        yield Problem(
+            f"{key}.lithium_transfer",
+            "is not possible between these",
+            interface.between,
+            "two phases with lithium",
+        )
     if interface.contact_conductance is not None:
         carriers = [phase.conduction.carrier if phase.conduction else "none" for phase in (one, other)]
         if carriers[0] != carriers[1] or "none" in carriers:

@@ -68,6 +68,17 @@ class ContactConductance(SourcedBlock):
     )
 
 
+class LithiumTransfer(SourcedBlock):
+    """Passage of lithium between two bodies of active material, driven by the jump of its chemical potential."""
+
+    conductance: ArealConductance = Field(
+        description="current density per jump of the potential, of the bonded face"
+    )
+    contact_pressure_scale: Pressure = Field(
+        default=1.0, description="p0 of the factor p/(p + p0) of closed, debonded faces"
+    )
+
+
 class Interface(SourcedBlock):
     """Laws of every face between two phases."""
 
@@ -76,9 +87,14 @@ class Interface(SourcedBlock):
         max_length=2,
         description="two phases, in any order; twice the same for particle to particle",
     )
+    grain_boundary: bool = Field(
+        default=False,
+        description="between grains of one particle; without such an entry they follow the particles",
+    )
     cohesion: Cohesion
     charge_transfer: ChargeTransfer | None = None
     contact_conductance: ContactConductance | None = None
+    lithium_transfer: LithiumTransfer | None = Field(default=None, description="between active materials")
 
     @property
     def pair(self) -> frozenset[str]:

@@ -73,7 +73,8 @@ class Case(Block):
     def interface(self, one: str, other: str) -> Interface | None:
         """The laws between two phases, whatever their order."""
         pair = frozenset((one, other))
-        return next((interface for interface in self.interfaces if interface.pair == pair), None)
+        found = (law for law in self.interfaces if law.pair == pair and not law.grain_boundary)
+        return next(found, None)
 
     def data(self) -> dict[str, Any]:
         """The resolved case as the plain data of a case file, every quantity with its unit."""

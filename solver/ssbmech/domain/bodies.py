@@ -36,12 +36,14 @@ class Bodies:
         phases: names of the phases, in the order of the case.
         cell_body: (owned + ghost cells,) body of every cell.
         cell_phase: (owned + ghost cells,) index into ``phases``.
+        particle: (bodies,) number of the particle that a body is a piece or a grain of, -1 for none or unknown.
     """
 
     bodies: tuple[Body, ...]
     phases: tuple[str, ...]
     cell_body: Ints
     cell_phase: Ints
+    particle: npt.NDArray[np.int64]
 
     def of_phases(self, names: Sequence[str]) -> npt.NDArray[np.bool_]:
         """(bodies,) mask of the bodies made of one of the phases ``names``."""
@@ -75,7 +77,9 @@ def assign_bodies(tagged: TaggedMesh, patterns: Mapping[str, Sequence[str]]) -> 
             f"phases.{empty[0]}.regions {list(patterns[empty[0]])} match no region of the mesh: {_shorten(tagged.regions)}"
         )
     phase_of_body = np.array([phases.index(body.phase) for body in bodies], dtype=np.int32)
-    return Bodies(tuple(bodies), phases, tagged.cell_region, phase_of_body[tagged.cell_region])
+    table = getattr(tagged, "table", None)
+    particle = table.particle if table is not None else np.full(len(bodies), -1, dtype=np.int64)
+    return Bodies(tuple(bodies), phases, tagged.cell_region, phase_of_body[tagged.cell_region], particle)
 
 
 def _shorten(names: Sequence[str], limit: int = 8) -> str:

@@ -18,6 +18,7 @@ from dolfinx import mesh as dmesh
 from mpi4py import MPI
 
 from ssbmech import compat
+from ssbmech.domain.exchange import answer, exchange
 
 Ints = npt.NDArray[np.int64]
 
@@ -59,35 +60,12 @@ class BrokenSpace:
         return compat.function_space(self.space.mesh, self.space, np.ascontiguousarray(table), fine, 1)
 
 
-def _exchange(comm: MPI.Comm, destination: npt.NDArray[np.int32], rows: Ints) -> tuple[Ints, Ints, Ints]:
-    """Send ``rows`` (n, k) to ``destination`` ranks; returns the received rows, the senders' counts and the send order."""
-    order = np.argsort(destination, kind="stable")
-    counts = np.bincount(destination, minlength=comm.size).astype(np.int64)
-    received = np.empty(comm.size, dtype=np.int64)
-    comm.Alltoall(counts, received)
-    width = rows.shape[1]
-    out = np.empty((int(received.sum()), width), dtype=np.int64)
-    comm.Alltoallv([np.ascontiguousarray(rows[order]), counts * width], [out, received * width])
-    return out, received, order
-
-
-def _answer(comm: MPI.Comm, replies: Ints, received: Ints, order: Ints) -> Ints:
-    """Send back one number for every row that :func:`_exchange` delivered; returns them in the order of the questions."""
-    out = np.empty(order.size, dtype=np.int64)
-    sent = np.empty(comm.size, dtype=np.int64)
-    comm.Alltoall(received, sent)
-    buffer = np.empty(order.size, dtype=np.int64)
-    comm.Alltoallv([np.ascontiguousarray(replies), received], [buffer, sent])
-    out[order] = buffer
-    return out
-
-
 def _pair_owners(
     comm: MPI.Comm, keys: Ints, home: npt.NDArray[np.int32], has_cell: npt.NDArray[np.bool_]
 ) -> Ints:
     """Owner of every pair: its home rank if that has a cell of the pair, else the lowest rank that has one."""
     questions = np.stack([keys, has_cell.astype(np.int64)], axis=1)
-    rows, received, order = _exchange(comm, home, questions)
+    rows, received, order = exchange(comm, home, questions)
     sender = np.repeat(np.arange(comm.size, dtype=np.int64), received)
     unique, inverse = np.unique(rows[:, 0], return_inverse=True)
     preference = np.where(sender == comm.rank, -1, sender)
@@ -95,18 +73,18 @@ def _pair_owners(
     best = np.full(unique.size, comm.size, dtype=np.int64)
     np.minimum.at(best, inverse, preference)
     best[best == -1] = comm.rank
-    return _answer(comm, best[inverse], received, order)
+    return answer(comm, best[inverse], received, order)
 
 
 def _pair_numbers(
     comm: MPI.Comm, keys: Ints, home: npt.NDArray[np.int32], numbers: Ints, has_number: npt.NDArray[np.bool_]
 ) -> Ints:
     """Global number of every pair, told by its owner to the pair's home rank and by that to everyone who sees the pair."""
-    told, _, _ = _exchange(comm, home[has_number], np.stack([keys[has_number], numbers[has_number]], axis=1))
+    told, _, _ = exchange(comm, home[has_number], np.stack([keys[has_number], numbers[has_number]], axis=1))
     by_key = told[np.argsort(told[:, 0])]
-    rows, received, order = _exchange(comm, home, keys[:, None])
+    rows, received, order = exchange(comm, home, keys[:, None])
     position = np.searchsorted(by_key[:, 0], rows[:, 0])
-    return _answer(comm, by_key[position, 1], received, order)
+    return answer(comm, by_key[position, 1], received, order)
 
 
 def broken_space(

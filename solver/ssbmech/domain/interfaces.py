@@ -21,7 +21,10 @@ from ssbmech import compat
 from ssbmech.domain.bodies import Bodies, RegionError
 
 Ints = npt.NDArray[np.int32]
-Pair = tuple[str, str]
+Pair = tuple[str, ...]
+"""Two phases; GRAIN_BOUNDARY behind them where the faces between grains of one particle are meant."""
+
+GRAIN_BOUNDARY = "grain boundary"
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ def find_interfaces(mesh: dmesh.Mesh, bodies: Bodies, pairs: Sequence[Pair]) -> 
         bodies: its bodies.
         pairs: pairs of phases that have an interface law, in the order that defines '+'.
 
+    Faces between grains of one particle belong to the pair with GRAIN_BOUNDARY where there is one, else to that of the particles.
+
     Raises:
         RegionError: on every rank, when two bodies meet whose phases have no law.
     """
@@ -84,12 +89,19 @@ def find_interfaces(mesh: dmesh.Mesh, bodies: Bodies, pairs: Sequence[Pair]) -> 
     phase = bodies.cell_phase[cells]
 
     table = np.full((len(bodies.phases),) * 2, -1, dtype=np.int32)
+    inside = np.full(len(bodies.phases), -1, dtype=np.int32)
     first = np.full(len(pairs), -1, dtype=np.int32)
-    for number, (a, b) in enumerate(pairs):
+    for number, (a, b, *where) in enumerate(pairs):
         i, j = bodies.phases.index(a), bodies.phases.index(b)
-        table[i, j] = table[j, i] = number
+        if where:
+            inside[i] = number
+        else:
+            table[i, j] = table[j, i] = number
         first[number] = i
     pair = table[phase[:, 0], phase[:, 1]]
+    particle = bodies.particle[body]
+    boundary = (particle[:, 0] == particle[:, 1]) & (particle[:, 0] >= 0) & (inside[phase[:, 0]] >= 0)
+    pair[boundary] = inside[phase[boundary, 0]]
     _refuse_missing(mesh, bodies, phase[pair < 0])
 
     swap = np.where(phase[:, 0] == phase[:, 1], body[:, 0] > body[:, 1], phase[:, 0] != first[pair])

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import basix.ufl
-import meshio
 import numpy as np
 import numpy.typing as npt
 import ufl
@@ -14,39 +13,14 @@ from dolfinx import mesh as dmesh
 from mpi4py import MPI
 
 from ssbmech import compat
+from ssbmech.domain.exchange import look_up
+from ssbmech.domain.mesh_hdf5 import heavy_file, read_slice
+from ssbmech.domain.raw_mesh import MeshReadError, RawMesh, RegionTable, read_raw
+
+__all__ = ["MeshReadError", "RawMesh", "RegionTable", "TaggedMesh", "cell_count", "distribute", "read_mesh"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
-
-CELL_SHAPES = {"tetra": ("tetrahedron", 3), "triangle": ("triangle", 2)}
-FACET_SHAPES = {3: "triangle", 2: "line"}
-
-
-class MeshReadError(ValueError):
-    """A mesh file that cannot be used; the message says what is wrong and what is accepted."""
-
-
-@dataclass(frozen=True)
-class RawMesh:
-    """A mesh as read from a file, on one rank.
-
-    Attributes:
-        points: (nodes, dim) coordinates [µm].
-        cells: (cells, dim + 1) node numbers.
-        cell_region: (cells,) index into ``regions``.
-        regions: physical names of the cells.
-        facets: (facets, dim) node numbers of the facets of named surfaces.
-        facet_surface: (facets,) index into ``surfaces``.
-        surfaces: physical names of the facets.
-    """
-
-    points: Floats
-    cells: npt.NDArray[np.int64]
-    cell_region: Ints
-    regions: list[str]
-    facets: npt.NDArray[np.int64]
-    facet_surface: Ints
-    surfaces: list[str]
 
 
 @dataclass(frozen=True)
@@ -59,6 +33,7 @@ class TaggedMesh:
         regions: names of the regions.
         faces: name -> owned exterior facets on this rank, for x-, x+, ... of the bounding box and for named surfaces.
         lower, upper: (dim,) corners of the bounding box [µm].
+        table: what the regions are, where the file says it; all of it on every rank.
     """
 
     mesh: dmesh.Mesh
@@ -67,6 +42,7 @@ class TaggedMesh:
     faces: dict[str, Ints] = field(default_factory=dict)
     lower: Floats = field(default_factory=lambda: np.zeros(3))
     upper: Floats = field(default_factory=lambda: np.zeros(3))
+    table: RegionTable | None = None
 
     @property
     def dim(self) -> int:
@@ -76,94 +52,6 @@ class TaggedMesh:
         """Area [µm²] of the bounding box normal to ``axis``; per µm of depth in 2D (then in µm² for 1 µm of depth)."""
         extent = self.upper - self.lower
         return float(np.prod(np.delete(extent, axis)))
-
-
-def _named(data: meshio.Mesh, dim: int, shape: str) -> tuple[npt.NDArray[np.int64], Ints, list[str]]:
-    """Cells of one shape, their region numbers and the regions' names."""
-    tags_key = next(
-        (k for k in ("gmsh:physical", "medit:ref", "cell_tags", "region") if k in data.cell_data),
-        None,
-    )
-    names = {int(tag): name for name, (tag, d) in data.field_data.items() if int(d) == dim}
-    blocks, tags = [], []
-    for number, block in enumerate(data.cells):
-        if block.type != shape:
-            continue
-        blocks.append(np.asarray(block.data, dtype=np.int64))
-        tags.append(
-            np.asarray(data.cell_data[tags_key][number], dtype=np.int64)
-            if tags_key
-            else np.zeros(len(block.data), dtype=np.int64)
-        )
-    if not blocks:
-        width = {"tetra": 4, "triangle": 3, "line": 2}[shape]
-        return np.zeros((0, width), dtype=np.int64), np.zeros(0, dtype=np.int32), []
-    all_tags = np.concatenate(tags)
-    unique, inverse = np.unique(all_tags, return_inverse=True)
-    return np.concatenate(blocks), inverse.astype(np.int32), [names.get(int(t), str(int(t))) for t in unique]
-
-
-def read_raw(path: Path, scale: float = 1.0) -> RawMesh:
-    """Read a mesh file (gmsh ``.msh`` or whatever meshio reads).
-
-    Args:
-        path: the file.
-        scale: length of one unit of the file [µm].
-
-    Raises:
-        MeshReadError: unreadable file, no tetrahedra or triangles, or inverted/degenerate cells.
-    """
-    if not path.is_file():
-        raise MeshReadError(f"mesh file {path} does not exist")
-    try:
-        data = meshio.read(path)
-    except SystemExit as error:  # meshio exits on unknown formats
-        raise MeshReadError(f"meshio cannot read {path}") from error
-    except Exception as error:
-        raise MeshReadError(f"meshio cannot read {path}: {error}") from error
-    present = {block.type for block in data.cells}
-    shape = next((s for s in CELL_SHAPES if s in present), None)
-    if shape is None:
-        raise MeshReadError(f"{path} holds {sorted(present)}; tetrahedra (3D) or triangles (2D) are needed")
-    dim = CELL_SHAPES[shape][1]
-    cells, cell_region, regions = _named(data, dim, shape)
-    facets, facet_surface, surfaces = _named(data, dim - 1, FACET_SHAPES[dim])
-    if not any(int(d) == dim - 1 for _, d in data.field_data.values()):
-        facets, facet_surface, surfaces = facets[:0], facet_surface[:0], []
-    points = np.asarray(data.points, dtype=np.float64)
-    if dim == 2 and points.shape[1] == 3 and np.ptp(points[:, 2]) > 1e-9 * max(np.ptp(points[:, :2]), 1e-300):
-        raise MeshReadError(f"{path} holds triangles that do not lie in the plane z = const")
-    used = np.unique(cells)
-    renumber = np.full(points.shape[0], -1, dtype=np.int64)
-    renumber[used] = np.arange(used.size)
-    facets = renumber[facets]
-    keep = (facets >= 0).all(axis=1)
-    return RawMesh(
-        points[used, :dim] * scale,
-        renumber[cells],
-        cell_region,
-        regions,
-        facets[keep],
-        facet_surface[keep],
-        surfaces,
-    )
-
-
-def _scatter_by_number(comm: MPI.Comm, values: Ints | None, numbers: npt.NDArray[np.int64]) -> Ints:
-    """``values[numbers]`` on every rank, where ``values`` lies on rank 0 only."""
-    counts = comm.gather(numbers.size)
-    if comm.rank == 0:
-        assert counts is not None and values is not None
-        wanted = np.empty(sum(counts), dtype=np.int64)
-        comm.Gatherv(numbers, [wanted, counts])
-        replies = np.ascontiguousarray(values[wanted])
-        out = np.empty(numbers.size, dtype=np.int32)
-        comm.Scatterv([replies, counts], out)
-        return out
-    comm.Gatherv(numbers, None)
-    out = np.empty(numbers.size, dtype=np.int32)
-    comm.Scatterv(None, out)
-    return out
 
 
 def _exterior_facets(mesh: dmesh.Mesh) -> Ints:
@@ -186,7 +74,10 @@ def _box_faces(mesh: dmesh.Mesh, exterior: Ints, lower: Floats, upper: Floats) -
 
 
 def _named_surfaces(mesh: dmesh.Mesh, exterior: Ints, raw: RawMesh | None) -> dict[str, Ints]:
-    """Exterior facets of the named surfaces, matched by the original numbers of their nodes."""
+    """Exterior facets of the named surfaces, matched by the original numbers of their nodes.
+
+    The surfaces go to every rank as a whole: they are small beside the mesh.
+    """
     comm, dim = mesh.comm, mesh.topology.dim
     surfaces, facets, tags = comm.bcast(
         (raw.surfaces, raw.facets, raw.facet_surface) if raw is not None else None
@@ -204,18 +95,20 @@ def _named_surfaces(mesh: dmesh.Mesh, exterior: Ints, raw: RawMesh | None) -> di
 
 
 def distribute(comm: MPI.Comm, raw: RawMesh | None) -> TaggedMesh:
-    """Partition a mesh that rank 0 holds over all ranks of ``comm``."""
-    root = comm.rank == 0
-    dim, regions = comm.bcast((raw.points.shape[1], raw.regions) if root and raw is not None else None)
+    """Partition a mesh, of which every rank holds a slice (or None), over all ranks of ``comm``; rank 0 holds some of it."""
+    dim, regions, table = comm.bcast(
+        (raw.points.shape[1], raw.regions, raw.table) if raw is not None else None
+    )
     shape = {3: "tetrahedron", 2: "triangle"}[dim]
     element = basix.ufl.element("Lagrange", shape, 1, shape=(dim,))
-    cells = raw.cells if root and raw is not None else np.zeros((0, dim + 1), dtype=np.int64)
-    points = raw.points if root and raw is not None else np.zeros((0, dim))
+    cells = raw.cells if raw is not None else np.zeros((0, dim + 1), dtype=np.int64)
+    points = raw.points if raw is not None else np.zeros((0, dim))
     mesh = compat.create_mesh(comm, cells, points, ufl.Mesh(element))
+    original = np.asarray(mesh.topology.original_cell_index, dtype=np.int64)
+    of_slice = raw.cell_region if raw is not None else np.zeros(0, dtype=np.int32)
+    cell_region = look_up(comm, of_slice, original)
     mesh.topology.create_connectivity(dim - 1, 0)
     mesh.topology.create_connectivity(dim, dim - 1)
-    original = np.asarray(mesh.topology.original_cell_index, dtype=np.int64)
-    cell_region = _scatter_by_number(comm, raw.cell_region if root and raw is not None else None, original)
     lower = np.array(
         [comm.allreduce(v, MPI.MIN) for v in mesh.geometry.x[:, :dim].min(axis=0, initial=np.inf)]
     )
@@ -223,23 +116,41 @@ def distribute(comm: MPI.Comm, raw: RawMesh | None) -> TaggedMesh:
         [comm.allreduce(v, MPI.MAX) for v in mesh.geometry.x[:, :dim].max(axis=0, initial=-np.inf)]
     )
     exterior = _exterior_facets(mesh)
-    faces = _box_faces(mesh, exterior, lower, upper) | _named_surfaces(mesh, exterior, raw if root else None)
-    return TaggedMesh(mesh, cell_region, regions, faces, lower, upper)
+    faces = _box_faces(mesh, exterior, lower, upper) | _named_surfaces(mesh, exterior, raw)
+    return TaggedMesh(mesh, cell_region, regions, faces, lower, upper, table)
 
 
 def read_mesh(comm: MPI.Comm, path: Path, scale: float = 1.0) -> TaggedMesh:
-    """Read ``path`` on rank 0 and distribute it; raises :class:`MeshReadError` on every rank alike."""
+    """Read a mesh file and distribute it.
+
+    Every rank reads its slice of ``.xdmf`` and ``.h5`` files of the mesh package; other formats are read by rank 0 as a whole.
+
+    Args:
+        comm: the ranks.
+        path: the file.
+        scale: length of one unit of the file [µm].
+
+    Raises:
+        MeshReadError: on every rank alike.
+    """
+    return distribute(comm, _read(comm, path, scale))
+
+
+def _read(comm: MPI.Comm, path: Path, scale: float) -> RawMesh | None:
     raw: RawMesh | None = None
     problem: str | None = None
-    if comm.rank == 0:
-        try:
+    try:
+        heavy = heavy_file(path)
+        if heavy is not None:
+            raw = read_slice(heavy, comm.rank, comm.size, scale)
+        elif comm.rank == 0:
             raw = read_raw(path, scale)
-        except MeshReadError as error:
-            problem = str(error)
-    problem = comm.bcast(problem)
-    if problem is not None:
-        raise MeshReadError(problem)
-    return distribute(comm, raw)
+    except MeshReadError as error:
+        problem = str(error)
+    problems = [text for text in comm.allgather(problem) if text is not None]
+    if problems:
+        raise MeshReadError(problems[0])
+    return raw
 
 
 def cell_count(tagged: TaggedMesh) -> int:

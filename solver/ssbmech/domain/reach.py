@@ -1,4 +1,4 @@
-"""Which bodies electrons reach from the collector through conductors in contact."""
+"""Which bodies electrons reach from the collector, or lithium from the electrolyte, through bodies in contact."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import ufl
 from dolfinx import fem, la
 
 from ssbmech import compat
+from ssbmech.domain.interfaces import Pair
 from ssbmech.model import Model
 
 Floats = npt.NDArray[np.float64]
@@ -142,15 +143,13 @@ class InterfaceProbe:
         return np.isin(facets.pair, chosen)
 
 
-def _quantity(model: Model, pair: tuple[str, str], name: str) -> Any:
+def _quantity(model: Model, pair: Pair, name: str) -> Any:
     """UFL expression of one quantity on one pair of phases."""
     cohesion, transfer = model.cohesion.get(pair), model.transfer.get(pair)
-    conductance = model.conductance.get(pair)
+    law = transfer or model.conductance.get(pair) or model.lithium_transfer.get(pair)
     if name == "transmissivity":
-        law = transfer or conductance
         return law.transmissivity() if law is not None else 0.0
     if name == "current_density":
-        law = transfer or conductance
         return law.current() if law is not None else 0.0
     if cohesion is None:
         return 0.0

@@ -92,7 +92,7 @@ class Setting:
     mesh: dmesh.Mesh
     unknowns: dict[str, Unknown]
     phase_number: Mapping[str, int]
-    pair_number: Mapping[tuple[str, str], int]
+    pair_number: Mapping[tuple[str, ...], int]
     face_number: Mapping[tuple[str, str], int]
     cells: list[tuple[int, npt.NDArray[np.int32]]]
     interfaces: list[tuple[int, npt.NDArray[np.int32]]]
@@ -122,7 +122,7 @@ class Setting:
         metadata = {"quadrature_rule": "vertex", "quadrature_degree": 1}
         return self._measure("dx", self.cells, metadata)(self.phase_number[phase])
 
-    def dS(self, pair: tuple[str, str]) -> Any:
+    def dS(self, pair: tuple[str, ...]) -> Any:
         """Interface measure of a pair of phases, '+' being the first of them."""
         metadata = {"quadrature_degree": self.interface_degree, "quadrature_rule": "default"}
         return self._measure("dS", self.interfaces, metadata)(self.pair_number[pair])
