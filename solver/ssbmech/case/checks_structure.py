@@ -233,11 +233,13 @@ def _check_image(image: ImageStructure, case: Case) -> Iterator[Problem]:
         yield Problem(
             f"{KEY}.file", "does not exist", str(image.file), allowed, nearest(image.file.name, there)
         )
-    yield from exactly_one(KEY, image, ("labels", "thresholds"))
-    phases = list(image.labels or image.thresholds or {})
-    for name in phases:
-        if name not in image.void:
-            yield from unknown_phase(f"{KEY}.{'labels' if image.labels else 'thresholds'}.{name}", name, case)
+    if not image.bodies or image.thresholds is not None:
+        yield from exactly_one(KEY, image, ("labels", "thresholds"))
+    phases = [*(image.labels or image.thresholds or {}), *image.bodies]
+    for key in ("labels", "thresholds", "bodies"):
+        for name in getattr(image, key) or {}:
+            if name not in image.void:
+                yield from unknown_phase(f"{KEY}.{key}.{name}", name, case)
     for key in ("fill_closed", "least_volume", "split", "grains", "void"):
         for name in getattr(image, key):
             if name not in phases:
@@ -250,7 +252,7 @@ def _check_image(image: ImageStructure, case: Case) -> Iterator[Problem]:
                 )
     for name, grains in image.grains.items():
         yield from _check_grains(f"{KEY}.grains.{name}", grains)
-    for name in image.split:
+    for name in (*image.split, *image.bodies):
         if name in case.phases and case.interface(name, name) is None:
             yield Problem(
                 "interfaces",

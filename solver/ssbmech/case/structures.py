@@ -233,6 +233,14 @@ class Split(SourcedBlock):
     least_volume: Volume | None = Field(default=None, description="smaller particles join a neighbour")
 
 
+class KnownBodies(SourcedBlock):
+    """Values of an image that tell the particles of a phase apart already: each value is a particle."""
+
+    first: float = Field(description="smallest value")
+    last: float | None = Field(default=None, description="largest value; default the largest of the image")
+    least_volume: Volume | None = Field(default=None, description="smaller particles join a neighbour")
+
+
 class ImageStructure(OnVoxels):
     """A segmented image (tomography, FIB-SEM), or grey values with thresholds."""
 
@@ -261,6 +269,12 @@ class ImageStructure(OnVoxels):
     least_volume: dict[Name, Volume] = Field(
         default_factory=dict, description="smaller clusters of a phase are removed"
     )
-    split: dict[Name, Split] = Field(default_factory=dict, description="phases that are particles")
+    split: dict[Name, Split] = Field(
+        default_factory=dict, description="phases whose touching particles are to be taken apart"
+    )
+    bodies: dict[Name, KnownBodies] = Field(
+        default_factory=dict,
+        description="phases whose particles have values of their own, beside those in labels",
+    )
     grains: dict[Name, Grains] = Field(default_factory=dict, description="of the particles of a phase")
     void: list[Name] = Field(default_factory=list, description="phases that are pores and are not meshed")
