@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import label as label_voxels
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -17,17 +18,21 @@ from ssbmech_mesh.facets import CONTACT, WALL
 from ssbmech_mesh.irregular import sample_grid
 from ssbmech_mesh.simplex import Floats, Ints
 
+Mask = NDArray[np.bool_]
+
 
 @dataclass(frozen=True)
 class Percolation:
     """Clusters of one phase between the faces z = 0 and z = Lz; shares are of the volume of the phase.
 
-    through: a cluster reaches from face to face; percolating: share in such clusters; isolated: share in clusters that
-    reach neither face, and their number.
+    through: a cluster reaches from face to face; percolating: share in such clusters; low, high: share in clusters that
+    reach z = 0, z = Lz; isolated: share in clusters that reach neither face, and their number.
     """
 
     through: bool
     percolating: float
+    low: float
+    high: float
     isolated: float
     clusters: int
     isolated_clusters: int
@@ -92,16 +97,28 @@ def matrix_percolation(
     """Clusters of label 0 on voxels that share faces, across periodic faces too. label: points (n, 3) to bodies (n,)."""
     points = sample_grid(box, voxels)
     shape = tuple(len(np.unique(points[:, axis])) for axis in range(3))
-    cluster, count = label_voxels((label(points) == 0).reshape(shape))
+    return voxel_percolation((label(points) == 0).reshape(shape), periodic)
+
+
+def voxel_percolation(mask: Mask, periodic: bool) -> Percolation:
+    """Clusters of the voxels of a mask, joined by faces, across the lateral faces too if periodic; z is the last axis."""
+    cluster, count = clusters(mask, periodic)
+    size = np.bincount(cluster.ravel(), minlength=count + 1)[1:].astype(np.float64)
+    ends = [np.unique(cluster[:, :, k][cluster[:, :, k] > 0]).astype(np.int64) - 1 for k in (0, -1)]
+    return _percolation(np.arange(count), size, *ends)
+
+
+def clusters(mask: Mask, periodic: bool) -> tuple[NDArray[np.int32], int]:
+    """Number of the cluster of every voxel of the mask from 1, 0 outside it, and how many there are."""
+    cluster, count = label_voxels(mask, output=np.int32)
     first, second = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     for low, high in ((cluster[0], cluster[-1]), (cluster[:, 0], cluster[:, -1])) if periodic else ():
         both = (low > 0) & (high > 0)
-        first.append(low[both] - 1)
-        second.append(high[both] - 1)
-    i, j = np.concatenate(first), np.concatenate(second)
-    size = np.bincount(cluster.ravel(), minlength=count + 1)[1:].astype(np.float64)
-    ends = [np.unique(cluster[:, :, k][cluster[:, :, k] > 0]) - 1 for k in (0, -1)]
-    return _percolation(_clusters(i, j, count), size, *ends)
+        first.append(low[both].astype(np.int64) - 1)
+        second.append(high[both].astype(np.int64) - 1)
+    joined = _clusters(np.concatenate(first), np.concatenate(second), count)
+    new = np.concatenate([[0], joined + 1]).astype(np.int32)
+    return new[cluster], int(new.max())
 
 
 def _clusters(i: Ints, j: Ints, count: int) -> Ints:
@@ -112,7 +129,7 @@ def _clusters(i: Ints, j: Ints, count: int) -> Ints:
 
 def _percolation(cluster: Ints, volume: Floats, bottom: Ints, top: Ints) -> Percolation:
     if len(cluster) == 0:
-        return Percolation(False, 0.0, 0.0, 0, 0)
+        return Percolation(False, 0.0, 0.0, 0.0, 0.0, 0, 0)
     share = np.bincount(cluster, volume) / volume.sum()
     low, high = np.zeros(len(share), dtype=bool), np.zeros(len(share), dtype=bool)
     low[cluster[bottom]] = True
@@ -121,6 +138,8 @@ def _percolation(cluster: Ints, volume: Floats, bottom: Ints, top: Ints) -> Perc
     return Percolation(
         through=bool((low & high).any()),
         percolating=float(share[low & high].sum()),
+        low=float(share[low].sum()),
+        high=float(share[high].sum()),
         isolated=float(share[alone].sum()),
         clusters=len(share),
         isolated_clusters=int(alone.sum()),

@@ -16,6 +16,7 @@ from scipy.stats import norm
 
 from ssbmech_mesh.errors import MeshError
 from ssbmech_mesh.simplex import Floats
+from ssbmech_mesh.specs import SizeSpec
 
 LOGNORMAL_TOLERANCE = 0.02  # D10 and D90 of a lognormal may be off by this share to still count as fitted
 _TAIL = 0.01  # share of the volume at each end of an unbounded law that is put at the 1 % and 99 % quantiles
@@ -120,6 +121,36 @@ def from_table(diameters: Sequence[float], cumulative: Sequence[float]) -> SizeL
     kept = np.concatenate([[True], np.diff(share) > 0.0])  # np.interp needs increasing shares
     d, share = d[kept], share[kept]
     return SizeLaw("table by volume", float(d[0]), float(d[-1]), lambda u: np.interp(u, share, d))
+
+
+def size_law(spec: SizeSpec) -> SizeLaw:
+    """The law that a block asks for; MeshError says which of its keys are missing or too many."""
+    given = {key for key, value in spec if value is not None and key != "distribution"}
+    limits = {"minimum", "maximum"}
+    if spec.distribution == "table":
+        _keys(spec, given, {"table"}, set())
+        table = spec.table or ()
+        return from_table([row[0] for row in table], [row[1] for row in table])
+    if spec.distribution == "uniform":
+        _keys(spec, given, limits, set())
+        return uniform(spec.minimum or 0.0, spec.maximum or 0.0)
+    if given & {"D10", "D50", "D90"}:
+        _keys(spec, given, {"D10", "D50", "D90"}, limits)
+        return from_quantiles(spec.D10 or 0.0, spec.D50 or 0.0, spec.D90 or 0.0, spec.minimum, spec.maximum)
+    _keys(spec, given, {"median", "sigma"}, limits)
+    return lognormal(spec.median or 0.0, spec.sigma or 0.0, spec.minimum, spec.maximum)
+
+
+def _keys(spec: SizeSpec, given: set[str], needed: set[str], allowed: set[str]) -> None:
+    kind = f"a {spec.distribution} diameter"
+    if needed - given:
+        lacks = " and ".join(sorted(needed - given))
+        either = " (or D10, D50 and D90)" if "median" in needed else ""
+        raise MeshError(f"{kind} needs {', '.join(sorted(needed))}{either}; {lacks} is missing")
+    if given - needed - allowed:
+        raise MeshError(
+            f"{kind} of {', '.join(sorted(needed))} cannot take {', '.join(sorted(given - needed - allowed))} too; leave it out"
+        )
 
 
 def scale_to_volume(

@@ -44,11 +44,11 @@ def irregular_levels(packing: IrregularPacking, number: Number) -> tuple[NDArray
     particle, center = packing.bodies()
     canvas = _Canvas(packing.box, number, _REACH)
     reach = _REACH * packing.reach()
-    level: dict[int, Level] = {}
-    for body, (k, c) in enumerate(zip(particle, center, strict=True), start=1):
-        if k not in level:
-            level = {k: _shape_level(packing.shapes[k], float(packing.radii[k]))}
-        canvas.paint(body, c, float(reach[k]), level[k], [])
+    last = -1
+    for body, k in enumerate((int(p) for p in particle), start=1):
+        if k != last:  # images follow each other
+            level, last = _shape_level(packing.shapes[k], float(packing.radii[k])), k
+        canvas.paint(body, center[body - 1], float(reach[k]), level, [])
     return canvas.best, canvas.body
 
 
