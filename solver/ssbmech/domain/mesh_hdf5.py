@@ -102,14 +102,17 @@ def _read(file: Any, heavy: Path, rank: int, size: int, scale: float) -> RawMesh
     dim = cells.shape[1] - 1
     points = _rows(file["mesh/geometry"], rank, size, np.float64)
     if points.shape[1] > dim:
-        if np.ptp(file["mesh/geometry"][:: max(nodes - 1, 1), 2]) > 0 or np.ptp(points[:, 2]) > 0:
+        off_plane = np.abs(points[:, 2] - file["mesh/geometry"][0, 2])
+        if off_plane.max(initial=0.0) > 1e-9 * np.abs(points[:, :2]).max(initial=0.0):
             raise MeshReadError(f"{heavy} holds triangles that do not lie in the plane z = const")
         points = np.ascontiguousarray(points[:, :dim])
     points *= scale
     body = _rows(file["mesh/body"], rank, size, np.int32)
     _in_range(cells, nodes, "/mesh/topology", "nodes", heavy)
     _in_range(body, len(names), "/mesh/body", "bodies", heavy)
-    facets, surface, surfaces = np.zeros((0, dim), dtype=np.int64), np.zeros(0, dtype=np.int32), []
+    facets: npt.NDArray[np.int64] = np.zeros((0, dim), dtype=np.int64)
+    surface: npt.NDArray[np.int32] = np.zeros(0, dtype=np.int32)
+    surfaces: list[str] = []
     if rank == 0 and "surfaces" in file:
         surfaces = _texts(file["surfaces/names"])
         facets = _rows(file["surfaces/topology"], 0, 1, np.int64)
