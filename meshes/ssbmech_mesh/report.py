@@ -2,56 +2,141 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ssbmech_mesh.quality import Quality
-from ssbmech_mesh.simplex import Floats
+from ssbmech_mesh.quality import Quality, quality
+from ssbmech_mesh.simplex import Floats, Ints, SimplexMesh
+from ssbmech_mesh.structure import Structure
+
+GRAIN_BOUNDARY = "grain boundary"
 
 
 @dataclass(frozen=True)
 class MeshReport:
-    """Figures of a generated mesh. Lengths in µm, areas in µm^2, by phase where there is a mapping.
+    """Figures of a generated mesh. Lengths in µm, areas in µm^2 (in a section areas are shares, lengths areas).
 
-    nodes counts each place once; body_nodes counts a node once for every body it touches, as fields that jump
-    at interfaces do. particles counts whole particles, bodies their pieces and the matrix.
+    nodes counts each place once; body_nodes, by phase, counts a node once for every body it touches, as fields that jump
+    at interfaces do. particles counts whole particles, bodies their pieces and grains and all else. volume_fraction: of
+    the composite, between the layers, as meshed; the rest is pores. interface_area: by pair of phases, "A|B". structure: what
+    the generator reports of asked and achieved figures before meshing. notes: what was changed or not resolved.
     """
 
+    dimension: int
     cells: int
     nodes: int
     body_nodes: dict[str, int]
     particles: int
+    grains: int
     bodies: int
-    volume_fraction_asked: dict[str, float]
     volume_fraction: dict[str, float]
-    diameter_quantiles: dict[str, float]
-    smallest_gap: float
-    interface_area: float
+    interface_area: dict[str, float]
     quality: Quality
+    structure: dict[str, Any]
+    notes: tuple[str, ...]
     seconds: float
+    asked: dict[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Nested plain dictionaries, ready for JSON."""
         return asdict(self)
 
     def table(self) -> str:
-        """Text for a log: one figure a line."""
-        shares = [
-            f"{name} {100 * got:.2f} vol% (asked {100 * self.volume_fraction_asked[name]:.2f})"
-            for name, got in self.volume_fraction.items()
-        ]
-        sizes = ", ".join(f"{name} {value:.2f}" for name, value in self.diameter_quantiles.items())
-        lines = [
-            f"{self.cells} tetrahedra, {self.nodes} nodes",
-            f"{self.particles} particles in {self.bodies - 1} pieces",
-            "; ".join(shares),
-            f"diameters (µm): {sizes}; smallest gap {self.smallest_gap:.3f} µm",
-            f"interface {self.interface_area:.1f} µm^2; {self.seconds:.1f} s",
-            self.quality.table(),
-        ]
+        """Text for a log."""
+        what = "tetrahedra" if self.dimension == 3 else "triangles"
+        made = f"{self.bodies} bodies, {self.particles} particles" + (
+            f", {self.grains} grains" if self.grains else ""
+        )
+        lines = [f"{self.cells} {what}, {self.nodes} nodes, {made}; {self.seconds:.1f} s"]
+        for name, share in self.volume_fraction.items():
+            asked = f" (asked {100 * self.asked[name]:.2f})" if name in self.asked else ""
+            lines.append(f"{name:<30} {100 * share:.2f} vol%{asked}")
+        sizes: Mapping[str, Mapping[str, float]] = self.structure.get("diameter_quantiles", {})
+        for name, values in sizes.items():
+            text = ", ".join(f"{key} {value:.2f}" for key, value in values.items())
+            lines.append(f"{name + ' diameters':<30} {text} µm")
+        unit = "µm^2" if self.dimension == 3 else "µm"
+        lines += [f"{name:<30} {area:.1f} {unit}" for name, area in self.interface_area.items()]
+        lines.append(self.quality.table())
+        lines += [f"note: {text}" for text in self.notes]
         return "\n".join(lines)
+
+
+def report_of(
+    mesh: SimplexMesh,
+    fractions: Mapping[str, float],
+    structure: Mapping[str, Any],
+    notes: Sequence[str],
+    seconds: float,
+) -> MeshReport:
+    """Measure a mesh with a table of bodies; fractions by phase of the composite, structure: what the generator knows."""
+    table = mesh.table
+    assert table is not None
+    facet, pair = mesh.interfaces()
+    return MeshReport(
+        dimension=mesh.dimension,
+        cells=len(mesh.cells),
+        nodes=len(mesh.nodes),
+        body_nodes={
+            name: mesh.nodes_of(np.flatnonzero(table.of_phase(name))) for name in dict.fromkeys(table.phases)
+        },
+        particles=len(np.unique(table.particle[table.particle >= 0])),
+        grains=int(np.sum(table.grain >= 0)),
+        bodies=len(mesh.names),
+        volume_fraction=dict(fractions),
+        interface_area=_areas(mesh, facet, pair),
+        quality=quality(mesh),
+        structure=dict(structure),
+        notes=tuple(notes),
+        seconds=seconds,
+        asked=dict(structure.get("volume_fraction_asked", {})),
+    )
+
+
+def composite_fractions(mesh: SimplexMesh, structure: Structure) -> dict[str, float]:
+    """Share of the composite of every phase in it, as meshed; what the layers are made of is taken off as on the voxels."""
+    table = mesh.table
+    assert table is not None
+    labels, bodies = structure.labels, structure.bodies
+    axis = mesh.dimension - 1  # the stack; a section has it as its second axis
+    height = (np.arange(labels.shape[axis]) + 0.5) * structure.voxel_size[axis]
+    low, high = structure.composite or (0.0, structure.box[axis])
+    inside = (height > low) & (height < high)
+    voxel = float(np.prod(structure.voxel_size[: mesh.dimension]))
+    in_layers = np.compress(~inside, labels, axis=axis)
+    layers = voxel * np.bincount(in_layers.ravel(), minlength=len(bodies) + 1)[1:]
+    present = np.bincount(np.compress(inside, labels, axis=axis).ravel(), minlength=len(bodies) + 1)[1:] > 0
+    volume, whole = mesh.body_volumes(), voxel * labels.size * float(np.mean(inside))
+    found = {}
+    for name in dict.fromkeys(bodies.phases):
+        of_phase = bodies.of_phase(name)
+        if name not in structure.void and present[of_phase].any():
+            meshed = float(volume[table.of_phase(name)].sum())
+            found[name] = (meshed - float(layers[of_phase].sum())) / whole
+    return found
+
+
+def _areas(mesh: SimplexMesh, facet: Ints, pair: Ints) -> dict[str, float]:
+    """Area by pair of phases in the order of the table, grain boundaries apart from contacts of particles."""
+    table = mesh.table
+    assert table is not None
+    names = list(dict.fromkeys(table.phases))
+    number = np.array([names.index(phase) for phase in table.phases])
+    one, two = np.sort(number[pair], axis=1).T
+    particle = table.particle[pair]
+    inside = (particle[:, 0] == particle[:, 1]) & (particle[:, 0] >= 0)
+    area: Floats = mesh.facet_areas(facet)
+    key = (one * len(names) + two) * 2 + inside
+    total = np.bincount(key, area, 2 * len(names) ** 2)
+    found = {}
+    for k in np.unique(key):
+        a, b = divmod(int(k) // 2, len(names))
+        name = f"{names[a]} {GRAIN_BOUNDARY}" if k % 2 else f"{names[a]}|{names[b]}"
+        found[name] = float(total[k])
+    return found
 
 
 def size_quantiles(diameters: Floats) -> dict[str, float]:

@@ -16,26 +16,35 @@ import gmsh
 import numpy as np
 
 from ssbmech_mesh.adjust import flatten_faces, match_volumes
+from ssbmech_mesh.bodies import BodyTable
 from ssbmech_mesh.cuts import seam_rotation
 from ssbmech_mesh.errors import MeshError
 from ssbmech_mesh.packing import Packing, pack
-from ssbmech_mesh.quality import quality
 from ssbmech_mesh.relocate import relocate
-from ssbmech_mesh.report import MeshReport, size_quantiles
+from ssbmech_mesh.report import MeshReport, report_of, size_quantiles
 from ssbmech_mesh.session import gmsh_model
 from ssbmech_mesh.simplex import Floats, SimplexMesh, from_gmsh
 from ssbmech_mesh.sizing import SizeGrid, size_grid
 from ssbmech_mesh.spec import MicrostructureSpec
 
 
-def generate_spheres(given: Mapping[str, Any], out: Path) -> MeshReport:
-    """Pack, mesh and write; the report compares what was asked with what came out."""
+def mesh_spheres(given: Mapping[str, Any]) -> tuple[SimplexMesh, MeshReport]:
+    """Pack and mesh; the report compares what was asked with what came out."""
     start = perf_counter()
     spec = MicrostructureSpec.from_dict(given)
     packing = pack(spec)
     mesh = mesh_packing(packing, spec)
-    mesh.write(out)
-    return _report(spec, packing, mesh, perf_counter() - start)
+    facts = {
+        "volume_fraction_asked": {
+            spec.particles: spec.volume_fraction,
+            spec.matrix: 1.0 - spec.volume_fraction,
+        },
+        "diameter_quantiles": {spec.particles: size_quantiles(2.0 * packing.radii)},
+        "smallest_gap": packing.smallest_gap(),
+    }
+    share = float(mesh.body_volumes()[:-1].sum()) / float(np.prod(spec.box))
+    fractions = {spec.particles: share, spec.matrix: 1.0 - share}
+    return mesh, report_of(mesh, fractions, facts, (), perf_counter() - start)
 
 
 def mesh_packing(packing: Packing, spec: MicrostructureSpec) -> SimplexMesh:
@@ -50,6 +59,7 @@ def mesh_packing(packing: Packing, spec: MicrostructureSpec) -> SimplexMesh:
         gmsh.model.addPhysicalGroup(3, rest, name=spec.matrix)
         _tetrahedra(grid)
         mesh = from_gmsh(3)
+    mesh.table = _table(packing, spec, mesh.names)
     mesh.orient()
     flatten_faces(mesh, packing.box)
     match_volumes(mesh, packing.box, center, radius, exact)
@@ -108,24 +118,15 @@ def _tetrahedra(grid: SizeGrid) -> None:
         gmsh.model.mesh.generate(3)
 
 
-def _report(spec: MicrostructureSpec, packing: Packing, mesh: SimplexMesh, seconds: float) -> MeshReport:
-    facet, _ = mesh.interfaces()
-    matrix = np.array([len(mesh.names) - 1])
-    volume = mesh.body_volumes()
-    everything = float(np.prod(spec.box))
-    particles = float(volume[:-1].sum()) / everything
-    body_nodes, matrix_nodes = mesh.body_nodes(), mesh.nodes_of(matrix)
-    return MeshReport(
-        cells=len(mesh.cells),
-        nodes=len(mesh.nodes),
-        body_nodes={spec.particles: body_nodes - matrix_nodes, spec.matrix: matrix_nodes},
-        particles=len(packing.radii),
-        bodies=len(mesh.names),
-        volume_fraction_asked={spec.particles: spec.volume_fraction, spec.matrix: 1.0 - spec.volume_fraction},
-        volume_fraction={spec.particles: particles, spec.matrix: float(volume[-1]) / everything},
-        diameter_quantiles=size_quantiles(2.0 * packing.radii),
-        smallest_gap=packing.smallest_gap(),
-        interface_area=float(mesh.facet_areas(facet).sum()),
-        quality=quality(mesh),
-        seconds=seconds,
+def _table(packing: Packing, spec: MicrostructureSpec, names: list[str]) -> BodyTable:
+    """The pieces of the particles, then the matrix."""
+    centers, radii, particle = packing.with_images()
+    return BodyTable(
+        names=tuple(names),
+        phases=(*[spec.particles] * len(radii), spec.matrix),
+        particle=np.append(particle, -1),
+        grain=np.full(len(names), -1),
+        center=np.vstack([centers, np.full((1, 3), np.nan)]),
+        radius=np.append(radii, np.nan),
+        frame=np.full((len(names), 3, 3), np.nan),
     )
