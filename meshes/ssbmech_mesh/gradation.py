@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from ssbmech_mesh.simplex import Floats
 
-_FINEST = 3.0  # edges in necks are not smaller than those at interfaces by more than this
+FINEST = 3.0  # edges in necks are not smaller than those at interfaces by more than this
 _BORDER = 8  # voxels by which faces of the box are continued, so that they are no walls of a neck
 
 
@@ -49,7 +49,7 @@ class Gradation:
         if sizes.neck is not None:
             for group in sizes.neck_labels:
                 self._narrow(size, sizes, group)
-        return size
+        return np.asarray(size, dtype=np.float32)
 
     def size_at(self, sizes: LabelSizes) -> Callable[[Floats], Floats]:
         """Edge length as a function of points (P, d): that of the voxel."""
@@ -83,6 +83,21 @@ class Gradation:
         depth = ndimage.distance_transform_edt(inside, sampling=self.voxel_size).astype(np.float32)
         return np.asarray(depth[(slice(_BORDER, -_BORDER),) * depth.ndim])
 
+    def narrow_share(self, group: tuple[int, ...], width: float) -> float:
+        """Share of the voxels of a group of labels that no ball (disc) of this diameter inside the group reaches."""
+        depth = self.depth(group)
+        if np.isinf(depth).any():
+            return 0.0
+        radius = 0.5 * (
+            width + float(self.voxel_size.min())
+        )  # to the nearest voxel outside, not to the boundary
+        centre = depth >= radius
+        if not centre.any():
+            return 1.0
+        covered = ndimage.distance_transform_edt(~centre, sampling=self.voxel_size) < radius
+        inside = depth > 0.0
+        return float(1.0 - np.sum(covered & inside) / np.sum(inside))
+
     def _narrow(self, size: NDArray[np.float32], sizes: LabelSizes, group: tuple[int, ...]) -> None:
         """Lower the size around necks in place; each place follows the nearest neck."""
         neck = float(sizes.neck or 0.0)
@@ -93,5 +108,5 @@ class Gradation:
         distance, nearest = ndimage.distance_transform_edt(
             ~thin, sampling=self.voxel_size, return_indices=True
         )
-        wanted = np.maximum(neck * width[tuple(nearest)], sizes.interface / _FINEST)
+        wanted = np.maximum(neck * width[tuple(nearest)], sizes.interface / FINEST)
         np.minimum(size, wanted + sizes.growth * distance, out=size, casting="same_kind")

@@ -99,7 +99,7 @@ def fitted(
     if not 0.0 < floor <= 25.0:
         raise MeshError(f"smallest_angle must be above 0 and at most 25 degrees, not {floor:g}")
     voxel = float(np.prod(field.voxel_size))
-    target = np.bincount(labels.ravel(), minlength=len(mesh.names) + 1)[1:] * voxel
+    target = np.asarray(np.bincount(labels.ravel(), minlength=len(mesh.names) + 1)[1:] * voxel, np.float64)
     box = np.array(labels.shape[:d]) * field.voxel_size
     fit(mesh, field, box, target, floor, rounds)
     mesh.nodes = np.pad(mesh.nodes, ((0, 0), (0, 3 - d)))

@@ -74,8 +74,8 @@ def _lattice(box: Floats, count: Ints) -> tuple[Floats, Ints]:
 def _refine(nodes: Floats, cells: Ints, size: Callable[[Floats], Floats]) -> tuple[Floats, Ints]:
     """Bisect until the refinement edge of each cell is short enough and no node hangs."""
     d = cells.shape[1] - 1
-    kind = np.full(len(cells), d)  # Maubach's tag: the edge to cut runs from corner 0 to corner `kind`
-    fresh = np.ones(len(cells), dtype=bool)  # cells whose size was not looked at
+    kind: Ints = np.full(len(cells), d)  # Maubach's tag: the edge to cut runs from corner 0 to corner `kind`
+    fresh: NDArray[np.bool_] = np.ones(len(cells), dtype=bool)  # cells whose size was not looked at
     at_node = size(nodes)
     while True:
         look = np.flatnonzero(fresh)

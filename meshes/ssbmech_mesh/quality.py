@@ -1,4 +1,4 @@
-"""Shape of tetrahedra: dihedral angles, and gamma (inscribed over circumscribed radius)."""
+"""Shape of tetrahedra and triangles: angles between facets, and gamma (inscribed over circumscribed radius)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from ssbmech_mesh.simplex import Floats, SimplexMesh
 
 @dataclass(frozen=True)
 class Quality:
-    """Figures of a tetrahedral mesh: angles in degrees, gamma between 0 and 1 (regular), volumes in µm^3."""
+    """Figures of a mesh: angles in degrees, gamma between 0 and 1 (regular), volumes in µm^3 (areas in µm^2).
 
-    minimum_dihedral_angle: float
-    mean_minimum_dihedral_angle: float
-    maximum_dihedral_angle: float
+    Angles are those between the facets of a cell: dihedral angles of tetrahedra, angles at the corners of triangles.
+    """
+
+    minimum_angle: float
+    mean_minimum_angle: float
+    maximum_angle: float
     cells_below_5_degrees: int
     cells_below_10_degrees: int
     minimum_gamma: float
@@ -47,8 +50,19 @@ def dihedral_angles(mesh: SimplexMesh) -> Floats:
     return np.asarray(np.degrees(np.arccos(np.clip(np.stack(cosine, axis=1), -1.0, 1.0))))
 
 
+def corner_angles(mesh: SimplexMesh) -> Floats:
+    """The three angles of every triangle, degrees, shape (M, 3)."""
+    corner = mesh.nodes[mesh.cells]
+    ahead, behind = np.roll(corner, -1, axis=1) - corner, np.roll(corner, 1, axis=1) - corner
+    across = np.linalg.norm(np.cross(ahead, behind), axis=2)
+    return np.asarray(np.degrees(np.arctan2(across, np.einsum("mij,mij->mi", ahead, behind))))
+
+
 def gamma(mesh: SimplexMesh) -> Floats:
-    """3 r / R of every tetrahedron (inscribed, circumscribed radius): 1 if regular, 0 if flat; shape (M,)."""
+    """d r / R of every cell (inscribed, circumscribed radius): 1 if regular, 0 if flat; shape (M,)."""
+    if mesh.dimension == 2:
+        half = np.radians(corner_angles(mesh)) / 2.0
+        return np.asarray(8.0 * np.prod(np.sin(half), axis=1))
     corner = mesh.nodes[mesh.cells]
     a, b, c = (corner[:, i] - corner[:, 0] for i in (1, 2, 3))
     volume = np.abs(np.einsum("ij,ij->i", np.cross(a, b), c)) / 6.0
@@ -61,13 +75,14 @@ def gamma(mesh: SimplexMesh) -> Floats:
 
 
 def quality(mesh: SimplexMesh) -> Quality:
-    """Measure a mesh of tetrahedra."""
-    angles, shape = dihedral_angles(mesh), gamma(mesh)
+    """Measure a mesh."""
+    angles = dihedral_angles(mesh) if mesh.dimension == 3 else corner_angles(mesh)
+    shape = gamma(mesh)
     smallest = angles.min(axis=1)
     return Quality(
-        minimum_dihedral_angle=float(smallest.min()),
-        mean_minimum_dihedral_angle=float(smallest.mean()),
-        maximum_dihedral_angle=float(angles.max()),
+        minimum_angle=float(smallest.min()),
+        mean_minimum_angle=float(smallest.mean()),
+        maximum_angle=float(angles.max()),
         cells_below_5_degrees=int(np.sum(smallest < 5.0)),
         cells_below_10_degrees=int(np.sum(smallest < 10.0)),
         minimum_gamma=float(shape.min()),

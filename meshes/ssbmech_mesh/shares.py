@@ -47,7 +47,7 @@ class LabelShares:
             part = mixed[start : start + _CHUNK]
             around, offset = self._stencil(points[part])
             found[part] = _largest(around, _products(_spline(offset)), found[part])
-        return found
+        return np.asarray(found, dtype=np.int64)
 
     def differences(self, points: Floats, ask: Ints) -> tuple[Floats, Floats]:
         """How far the shares of labels ask (P, A) exceed that of the first, with bias, (P, A - 1), and gradients in 1/µm.
@@ -60,8 +60,8 @@ class LabelShares:
         for start in range(0, len(points), _CHUNK):
             part = slice(start, start + _CHUNK)
             around, offset = self._stencil(points[part])
-            weight = _spline(offset) / np.float32(self.kernel)
-            slope = -_slope(offset) / (self.kernel**2 * self.voxel_size[:, None, None]).astype(np.float32)
+            weight = (_spline(offset) / self.kernel).astype(np.float32)
+            slope = (-_slope(offset) / (self.kernel**2 * self.voxel_size[:, None, None])).astype(np.float32)
             first = (around == ask[part, 0]).astype(np.int8)
             for a in range(1, ask.shape[1]):
                 sign = ((around == ask[part, a]) - first).astype(np.float32)
@@ -100,7 +100,7 @@ def _products(weight: Singles) -> Singles:
     result = weight[0]
     for along in weight[1:]:
         result = (result[:, None, :] * along).reshape(-1, along.shape[-1])
-    return result
+    return np.asarray(result)
 
 
 def _contracted(values: Singles, weight: Singles, slope: Singles) -> tuple[Singles, Singles]:
@@ -115,7 +115,7 @@ def _contracted(values: Singles, weight: Singles, slope: Singles) -> tuple[Singl
 
 def _spline(t: Singles) -> Singles:
     t = np.abs(t)
-    return np.where(t < 1.0, 2.0 / 3.0 - t**2 + t**3 / 2.0, np.maximum(2.0 - t, 0.0) ** 3 / 6.0)
+    return np.asarray(np.where(t < 1.0, 2.0 / 3.0 - t**2 + t**3 / 2.0, np.maximum(2.0 - t, 0.0) ** 3 / 6.0))
 
 
 def _slope(t: Singles) -> Singles:
