@@ -24,6 +24,10 @@ from ssbmech_mesh.structure import Structure
 Mask = NDArray[np.bool_]
 
 _LEAST_VOXELS = 3.0  # across a domain: fewer cannot be told from noise
+_LENGTHS = 4  # correlation lengths that are tried
+_CHORD = 0.05  # of the mean chord, relative, that is good enough
+_STRETCH = 2.0  # largest change of the correlation length
+_SEEN = 3.0  # distance across periodic faces at which particles are seen, in sizes of the domains
 _SPECK = 12  # voxels; smaller domains and smaller holes in domains are removed
 _STEEPEST = 1e3  # fall of the field with the distance from surfaces at affinity 1, per half domain size
 _TRUNCATE = 4.0  # standard deviations of the filter
@@ -35,8 +39,9 @@ def add_domains(
 ) -> Structure:
     """Turn a share of the box from the host phase into domains of another phase, one body of that name.
 
-    The share is exact to one voxel. spec.size is the mean chord of the domains where nothing cuts them (affinity 0, away from
-    the borders of the host). spec.affinity a: the field falls by a / (1 - a) standard deviations for each half size beyond
+    The share is exact to one voxel. The correlation length of the field is changed until the mean chord of the domains is spec.size
+    within 5 %, by at most a factor of two: surfaces of particles cut chords, and films along them have short ones
+    (`mean_chord` measures what was achieved). spec.affinity a: the field falls by a / (1 - a) standard deviations for each half size beyond
     the first half size from the nearest particle, so that at 1 the domains stay within half a size of the particles as far as
     there is room. Periodic laterally where the structure is. Domains and holes of a few voxels are removed.
     """
@@ -54,16 +59,22 @@ def add_domains(
     away = None
     share = count / free
     if spec.affinity > 0.0:
-        away = _distance(structure) / (0.5 * spec.size)
+        away = _distance(structure, spec.size) / (0.5 * spec.size)
         near = np.count_nonzero(mask & (away <= 1.0)) / free
         share = min(0.9, share / (near + (1.0 - spec.affinity) * (1.0 - near)))
     level = float(norm.isf(share))
-    length = spec.size / (2.0 * np.pi * share * np.exp(0.5 * level**2))
-    field = gaussian_field(mask.shape, length / step, structure.periodic, seed)
-    if away is not None:
-        slope = min(_STEEPEST, spec.affinity / max(1.0 - spec.affinity, 1e-12))
-        field -= slope * np.maximum(away - 1.0, 0.0)
-    chosen = _exactly(field, mask, count, structure.periodic)
+    first = spec.size / (2.0 * np.pi * share * np.exp(0.5 * level**2))
+    length = first
+    for _ in range(_LENGTHS):
+        field = gaussian_field(mask.shape, length / step, structure.periodic, seed)
+        if away is not None:
+            slope = min(_STEEPEST, spec.affinity / max(1.0 - spec.affinity, 1e-12))
+            field -= slope * np.maximum(away - 1.0, 0.0)
+        chosen = _exactly(field, mask, count, structure.periodic)
+        ratio = spec.size / mean_chord(chosen, structure.voxel_size)
+        if abs(ratio - 1.0) < _CHORD:
+            break
+        length = min(max(length * ratio, first / _STRETCH), first * _STRETCH)
     labels = structure.labels.copy()
     labels[chosen] = len(structure.bodies) + 1
     bodies = joined(structure.bodies, plain_table([phase], [phase]))
@@ -87,12 +98,10 @@ def gaussian_field(shape: tuple[int, ...], length: Floats, periodic: bool, seed:
 
 
 def mean_chord(mask: Mask, voxel_size: tuple[float, float, float]) -> float:
-    """Mean chord (µm) of a phase along the axes; lines that end at a face count as cut there."""
-    lengths = []
-    for axis, step in enumerate(voxel_size):
-        starts = np.count_nonzero(np.diff(mask.astype(np.int8), axis=axis, prepend=0) == 1)
-        lengths.append(step * np.count_nonzero(mask) / max(starts, 1))
-    return float(3.0 / np.sum(1.0 / np.array(lengths)))
+    """Mean chord (µm) of a phase along the axes: length inside over half the crossings of its surface in the box."""
+    axes = [axis for axis, n in enumerate(mask.shape) if n > 1]
+    ends = sum(np.count_nonzero(np.diff(mask, axis=axis)) / voxel_size[axis] for axis in axes)
+    return float(2.0 * len(axes) * np.count_nonzero(mask) / max(ends, 1e-300))
 
 
 def _check(structure: Structure, host: str, phase: str, share: float, spec: AdditiveSpec) -> None:
@@ -119,13 +128,14 @@ def _check(structure: Structure, host: str, phase: str, share: float, spec: Addi
         raise MeshError(f"{phase} has an affinity to particles, and there are none; leave it out")
 
 
-def _distance(structure: Structure) -> Floats:
+def _distance(structure: Structure, size: float) -> Floats:
     """Distance (µm) of every voxel to the nearest particle, across periodic faces too."""
     outside = structure.bodies.particle[structure.labels - 1] < 0
-    pad = [
-        (n // 2, n // 2) if structure.periodic and axis < 2 else (0, 0)
-        for axis, n in enumerate(outside.shape)
-    ]
+    pad = [(0, 0)] * 3
+    for axis in (0, 1) if structure.periodic else ():
+        # What is farther away than this cannot hold a domain where there is a choice.
+        most = min(outside.shape[axis] // 2, int(np.ceil(_SEEN * size / structure.voxel_size[axis])))
+        pad[axis] = (most, most)
     far = ndimage.distance_transform_edt(np.pad(outside, pad, mode="wrap"), sampling=structure.voxel_size)
     inside = tuple(slice(low, low + n) for (low, _), n in zip(pad, outside.shape, strict=True))
     return np.asarray(far[inside], dtype=np.float64)

@@ -13,6 +13,7 @@ from ssbmech_mesh.additives import add_domains, mean_chord
 from ssbmech_mesh.arrangement import Arrangement, arrange, stream
 from ssbmech_mesh.bodies import BodyTable, joined, plain_table
 from ssbmech_mesh.composition import volume_fractions
+from ssbmech_mesh.connectivity import clusters
 from ssbmech_mesh.dense import DensePacking
 from ssbmech_mesh.distribution import volume_quantiles
 from ssbmech_mesh.errors import MeshError
@@ -31,7 +32,8 @@ _PIXELS_PER_TRIANGLE = 12.0
 _MOST_VOXELS = 5e8
 _MOST_BY_DEFAULT = 3e7
 _ACROSS = 4.0  # voxels across the smallest particle, at least
-_SPECK = 8  # voxels of a piece of a particle that is left to the matrix
+_SPECK = 12  # voxels of a piece of a particle that is left to the matrix, and the other way round
+_CONTACT = 0.25  # of a contact area, by which voxels may be off without a note
 
 
 def build_composite(spec: CompositeSpec) -> Structure:
@@ -64,11 +66,12 @@ def build_composite(spec: CompositeSpec) -> Structure:
         chords[phase] = {"asked": domain.size, "achieved": mean_chord(inside, size)}
     if spec.pores is not None:
         structure = replace(structure, void=(PORE,))
-    structure = described(structure, asked)
-    facts = {"generator": "composite", "seed": spec.seed, **_particle_facts(made)}
+    structure = described(structure, asked, scattered=tuple(domains))
+    facts = {"generator": "composite", "seed": spec.seed, **_particle_facts(made, spec)}
     if chords:
         facts["mean_chord"] = chords
-    return replace(structure, facts={**facts, **structure.facts})
+    structure = replace(structure, facts={**facts, **structure.facts})
+    return replace(structure, notes=(*structure.notes, *_contact_notes(structure.facts)))
 
 
 def asked_fractions(spec: CompositeSpec) -> tuple[dict[str, float], list[str]]:
@@ -205,7 +208,8 @@ def _bodies(made: Arrangement, matrix: str, number: tuple[int, int, int]) -> tup
         packing.radii[owner],
         np.full((len(owner), 3, 3), np.nan),
     )
-    return new[raw], joined(table, plain_table([matrix], [matrix]))
+    labels = _without_specks(new[raw], len(kept) + 1, packing.periodic)
+    return labels, joined(table, plain_table([matrix], [matrix]))
 
 
 def _names(made: Arrangement, owner: Ints) -> tuple[str, ...]:
@@ -224,7 +228,40 @@ def _names(made: Arrangement, owner: Ints) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _particle_facts(made: Arrangement) -> dict[str, Any]:
+def _without_specks(labels: Labels, matrix: int, periodic: bool) -> Labels:
+    """Matrix in clusters of a few voxels, in the wedges around contacts, goes to the particles beside it."""
+    cluster, number = clusters(labels == matrix, periodic)
+    few = np.bincount(cluster.ravel(), minlength=number + 1) < _SPECK
+    few[0] = False
+    at = np.stack(np.nonzero(few[cluster]), axis=1)
+    labels = labels.copy()
+    while len(at):
+        found = np.full(len(at), matrix, dtype=np.int32)
+        for step in (*np.eye(3, dtype=np.int64), *-np.eye(3, dtype=np.int64)):
+            beside = np.clip(at + step, 0, np.array(labels.shape) - 1)
+            near = labels[beside[:, 0], beside[:, 1], beside[:, 2]]
+            found = np.where(found == matrix, near, found)
+        if np.all(found == matrix):
+            break
+        labels[at[:, 0], at[:, 1], at[:, 2]] = found
+        at = at[found == matrix]
+    return labels
+
+
+def _contact_notes(facts: dict[str, Any]) -> list[str]:
+    """Where the contacts of spheres are too small for the voxels."""
+    notes = []
+    for key, exact in facts.get("spheres", {}).get("contact_area", {}).items():
+        seen = facts["interface_area"].get(key, 0.0)
+        if abs(seen - exact) > _CONTACT * exact:
+            notes.append(
+                f"the contacts {key} have {seen:.3g} µm² on the voxels instead of {exact:.3g} µm² of the spheres: around a contact "
+                "the gap is thinner than a voxel. Smaller voxels (microstructure.voxel_size) come closer"
+            )
+    return notes
+
+
+def _particle_facts(made: Arrangement, spec: CompositeSpec) -> dict[str, Any]:
     """Sizes by phase and, of spheres, contacts in closed form; µm, µm²."""
     sizes: dict[str, Any] = {}
     for k, phase in enumerate(made.phases):
@@ -234,9 +271,10 @@ def _particle_facts(made: Arrangement) -> dict[str, Any]:
         sizes[phase] = {"number": len(diameters), "achieved": volume_quantiles(diameters)}
         if phase in made.laws:
             law, factor = made.laws[phase]
-            d10, d50, d90 = law.quantile(np.array([0.1, 0.5, 0.9]))
+            given = spec.particles[phase].diameter
+            quantiles = dict(zip(("D10", "D50", "D90"), law.quantile(np.array([0.1, 0.5, 0.9])), strict=True))
             sizes[phase] |= {
-                "asked": {"D10": float(d10), "D50": float(d50), "D90": float(d90)},
+                "asked": {key: float(getattr(given, key) or value) for key, value in quantiles.items()},
                 "law": law.description,
                 "scale": factor,
             }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -61,10 +61,15 @@ def structure_facts(structure: Structure, areas: bool = True) -> dict[str, Any]:
     return facts
 
 
-def described(structure: Structure, asked: Mapping[str, float] | None = None) -> Structure:
-    """The structure with its facts, and notes on what does not hang together or misses the volume fractions asked for."""
+def described(
+    structure: Structure, asked: Mapping[str, float] | None = None, scattered: Collection[str] = ()
+) -> Structure:
+    """The structure with its facts, and notes on what does not hang together or misses the volume fractions asked for.
+
+    scattered: phases that need not hang together, such as binders; voids need not either.
+    """
     facts = structure_facts(structure)
-    notes = percolation_notes(facts, structure.void)
+    notes = percolation_notes(facts, (*structure.void, *scattered))
     if asked is not None:
         facts["volume_fraction_asked"] = {phase: float(share) for phase, share in asked.items()}
         for phase, share in asked.items():
@@ -76,18 +81,17 @@ def described(structure: Structure, asked: Mapping[str, float] | None = None) ->
     return replace(structure, facts={**structure.facts, **facts}, notes=(*structure.notes, *notes))
 
 
-def percolation_notes(facts: Mapping[str, Any], void: tuple[str, ...] = ()) -> list[str]:
+def percolation_notes(facts: Mapping[str, Any], scattered: Collection[str] = ()) -> list[str]:
     """Sentences on phases that do not join both ends of the stack, or of which a part reaches neither."""
     notes = []
     for name, found in facts["percolation"].items():
-        if name in void:
+        if name in scattered:
             continue
         if found["spanning"] == 0.0:
             notes.append(
                 f"{name} does not percolate: no cluster reaches from one end of the stack to the other"
             )
-        loose = found["isolated"] > (0.0 if name in facts["particles"] else _ISOLATED)
-        if loose and found["spanning"] + found["one_end"] + found["isolated"] > 0.0:
+        if found["isolated"] > (0.0 if name in facts["particles"] else _ISOLATED):
             number = found["isolated_clusters"]
             notes.append(
                 f"{100 * found['isolated']:.3g} % of {name} is isolated: {number} cluster{'s' if number > 1 else ''} reach"
