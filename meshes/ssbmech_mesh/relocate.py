@@ -33,7 +33,7 @@ def relocate(mesh: SimplexMesh, box: Sequence[float], center: Floats, poor: floa
     order = np.argsort(mesh.cells.ravel(), kind="stable")
     start = np.concatenate([[0], np.cumsum(np.bincount(mesh.cells.ravel(), minlength=len(mesh.nodes)))])
     for _ in range(_PASSES):
-        smallest = _angles(mesh)
+        smallest = worst_angles(mesh)
         worst_first = np.argsort(smallest)[: int(np.sum(smallest < poor))]
         moved = False
         for node in dict.fromkeys(mesh.cells[worst_first].ravel().tolist()):
@@ -77,7 +77,7 @@ def _improve(
     return moved
 
 
-def _angles(mesh: SimplexMesh) -> Floats:
+def worst_angles(mesh: SimplexMesh) -> Floats:
     """How far the dihedral angles of each cell stay from 0 and from 180 degrees; -1 where it is turned over."""
     angle = dihedral_angles(mesh)
     return np.where(mesh.volumes() > 0.0, np.minimum(angle, 180.0 - angle).min(axis=1), -1.0)
@@ -98,11 +98,11 @@ def _allowed(
 
 
 def _worst_angle(nodes: Floats, node: int, star: Ints, places: Floats) -> Floats:
-    """The worst of `_angles` around a node, for each place it might be at."""
+    """The worst of `worst_angles` around a node, for each place it might be at."""
     count = len(places)
     corner = np.repeat(nodes[star][None], count, axis=0)
     corner = np.where((star == node)[None, :, :, None], places[:, None, None, :], corner).reshape(-1, 4, 3)
     trial = SimplexMesh(
         corner.reshape(-1, 3), np.arange(4 * len(corner)).reshape(-1, 4), np.zeros(0, int), []
     )
-    return np.asarray(_angles(trial).reshape(count, -1).min(axis=1))
+    return np.asarray(worst_angles(trial).reshape(count, -1).min(axis=1))

@@ -20,12 +20,15 @@ from ssbmech_mesh.bodies import BodyTable
 from ssbmech_mesh.cuts import seam_rotation
 from ssbmech_mesh.errors import MeshError
 from ssbmech_mesh.packing import Packing, pack
-from ssbmech_mesh.relocate import relocate
+from ssbmech_mesh.relocate import relocate, worst_angles
 from ssbmech_mesh.report import MeshReport, report_of, size_quantiles
 from ssbmech_mesh.session import gmsh_model
 from ssbmech_mesh.simplex import Floats, SimplexMesh, from_gmsh
 from ssbmech_mesh.sizing import SizeGrid, size_grid
 from ssbmech_mesh.spec import MicrostructureSpec
+
+_ROUNDS = 5
+_GOOD_ANGLE = 10.0  # degrees
 
 
 def mesh_spheres(given: Mapping[str, Any]) -> tuple[SimplexMesh, MeshReport]:
@@ -63,8 +66,11 @@ def mesh_packing(packing: Packing, spec: MicrostructureSpec) -> SimplexMesh:
     mesh.orient()
     flatten_faces(mesh, packing.box)
     match_volumes(mesh, packing.box, center, radius, exact)
-    relocate(mesh, packing.box, center)
-    match_volumes(mesh, packing.box, center, radius, exact)  # a last, much smaller correction
+    for _ in range(_ROUNDS):  # each correction of the volumes is much smaller than the one before
+        relocate(mesh, packing.box, center)
+        match_volumes(mesh, packing.box, center, radius, exact)
+        if float(worst_angles(mesh).min()) > _GOOD_ANGLE:
+            break
     if float(mesh.volumes().min()) <= 0.0:
         raise MeshError(
             "some tetrahedra are flat or turned over; use a smaller mesh_size.interface or another seed"

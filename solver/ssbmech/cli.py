@@ -9,6 +9,7 @@ import json
 import sys
 import traceback
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -53,6 +54,18 @@ Overrides = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output folder.")]
+
+MESH_SUFFIXES = (".msh", ".xdmf")
+
+
+class Colour(StrEnum):
+    """What a picture of a mesh shows."""
+
+    body = "body"
+    phase = "phase"
+    orientation = "orientation"
+    texture = "texture"
+    quality = "quality"
 
 
 @app.command()
@@ -282,30 +295,46 @@ def report(
 @app.command()
 def mesh(
     case: CaseFile,
-    out: Annotated[Path, typer.Option("-o", "--out", help="The mesh file to write.")] = Path("mesh.msh"),
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="The mesh file to write: .msh (gmsh) or .xdmf (with .h5).")
+    ] = Path("mesh.msh"),
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Render the mesh too, as a PNG beside it.")
+    ] = False,
+    colour: Annotated[Colour, typer.Option(help="What the picture shows.", show_default=True)] = Colour.body,
     overrides: Overrides = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Generate the microstructure of a case, and nothing else."""
+    """Generate the microstructure of a case, and nothing else; with --preview, see it. A mesh that is a file is only rendered."""
     loaded = _loaded(case, overrides)
     structure = loaded.mesh.microstructure
-    if structure is None:
+    if structure is None and not preview:
         complain(
-            f"{case}: mesh.microstructure: is missing; the mesh of this case is the file {loaded.mesh.file}"
+            f"{case}: mesh.microstructure: is missing; the mesh of this case is the file {loaded.mesh.file} "
+            "(--preview renders it)"
         )
         raise typer.Exit(INPUT_ERROR)
-    if out.suffix != ".msh":
-        complain(f"-o: {out} is not the name of a gmsh file; it has to end in .msh")
+    if out.suffix not in MESH_SUFFIXES:
+        complain(f"-o: {out} is not the name of a mesh file; it has to end in {' or '.join(MESH_SUFFIXES)}")
         raise typer.Exit(INPUT_ERROR)
-    if out.exists() and not overwrite:
-        complain(f"-o: {out} exists; choose another name, or --overwrite to replace it")
-        raise typer.Exit(INPUT_ERROR)
+    picture = out.with_suffix(".png")
+    for path in ([out] if structure is not None else []) + ([picture] if preview else []):
+        if path.exists() and not overwrite:
+            complain(f"-o: {path} exists; choose another name, or --overwrite to replace it")
+            raise typer.Exit(INPUT_ERROR)
 
     def work() -> int:
-        from ssbmech_mesh import generate
+        if structure is not None:
+            from ssbmech_mesh import generate
 
-        print(generate(structure.as_dict(), out).table())
-        print(out)
+            print(generate(structure.as_dict(), out).table())
+            print(out)
+        if preview:
+            from ssbmech_post.mesh_view import preview as render
+
+            source = out if structure is not None else loaded.mesh.file
+            assert source is not None
+            print(render(source, picture, colour=colour.value))
         return 0
 
     raise typer.Exit(_guarded(None, work))

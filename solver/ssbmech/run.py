@@ -24,7 +24,7 @@ from ssbmech.output.summary import Progression, write_summary
 from ssbmech.solve.stepping import Accepted, StepFailedError, TimeStepper
 
 RUN_FILES = (
-    "series.csv", "particles.csv", "summary.json", "log.txt", "case.yaml", "mesh.msh", "mesh.json", "fields.bp",
+    "series.csv", "particles.csv", "summary.json", "log.txt", "case.yaml", "mesh.xdmf", "mesh.h5", "mesh.json", "fields.bp",
     "interface.bp", "report",
 )  # fmt: skip
 
@@ -88,7 +88,7 @@ def get_mesh(case: Case, out: Path, comm: MPI.Comm, log: Log) -> TaggedMesh:
         log.say(f"reading {case.mesh.file}")
         return read_mesh(comm, case.mesh.file, case.mesh.length_unit)
     assert case.mesh.microstructure is not None
-    path = out / "mesh.msh"
+    path = out / "mesh.xdmf"
     log.say("generating the microstructure ...")
     failure: Exception | None = None
     if comm.rank == 0:
@@ -100,6 +100,7 @@ def get_mesh(case: Case, out: Path, comm: MPI.Comm, log: Log) -> TaggedMesh:
         try:
             report = generate(case.mesh.microstructure.as_dict(), path)
             (out / "mesh.json").write_text(json.dumps(report.as_dict(), indent=2) + "\n", encoding="utf-8")
+            log.say(report.table())
         except MeshError as error:
             failure = error
     failure = comm.bcast(failure)

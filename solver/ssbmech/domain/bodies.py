@@ -77,7 +77,7 @@ def assign_bodies(tagged: TaggedMesh, patterns: Mapping[str, Sequence[str]]) -> 
             f"phases.{empty[0]}.regions {list(patterns[empty[0]])} match no region of the mesh: {_shorten(tagged.regions)}"
         )
     phase_of_body = np.array([phases.index(body.phase) for body in bodies], dtype=np.int32)
-    table = getattr(tagged, "table", None)
+    table = tagged.table
     particle = table.particle if table is not None else np.full(len(bodies), -1, dtype=np.int64)
     return Bodies(tuple(bodies), phases, tagged.cell_region, phase_of_body[tagged.cell_region], particle)
 
