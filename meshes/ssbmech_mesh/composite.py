@@ -28,12 +28,12 @@ from ssbmech_mesh.voxels import irregular_labels, sphere_labels
 PORE = "pore"
 _VOXELS_PER_EDGE = 4  # of the default voxel in an edge of the mesh at interfaces
 _VOXELS_PER_CELL = 6.0  # of a mesh graded by one to two, as measured in docs/meshers.md
-_PIXELS_PER_TRIANGLE = 12.0
+_PIXELS_PER_TRIANGLE = 8.0
 _MOST_VOXELS = 5e8
-_MOST_BY_DEFAULT = 3e7
+_MOST_BY_DEFAULT = 1.5e7
 _ACROSS = 4.0  # voxels across the smallest particle, at least
 _SPECK = 12  # voxels of a piece of a particle that is left to the matrix, and the other way round
-_CONTACT = 0.25  # of a contact area, by which voxels may be off without a note
+_CONTACT = 0.25  # of a contact area, by which voxels may have more without a note
 
 
 def build_composite(spec: CompositeSpec) -> Structure:
@@ -151,7 +151,7 @@ def _same_names(key: str, given: Iterable[str], needed: list[str], optional: set
 def voxel_numbers(spec: CompositeSpec) -> tuple[int, int, int]:
     """Voxels along x, y, z of the composite: of the size asked for, else a quarter of the mesh size at interfaces.
 
-    Given a number of cells only, six voxels a cell (twelve a triangle of a section).
+    Given a number of cells only, six voxels a cell (eight a triangle of a section).
     """
     wanted = spec.voxel_size or _default_voxel(spec)
     x, y = (max(1, round(side / wanted)) for side in spec.box[:2])
@@ -253,7 +253,7 @@ def _contact_notes(facts: dict[str, Any]) -> list[str]:
     notes = []
     for key, exact in facts.get("spheres", {}).get("contact_area", {}).items():
         seen = facts["interface_area"].get(key, 0.0)
-        if abs(seen - exact) > _CONTACT * exact:
+        if seen - exact > _CONTACT * exact:
             notes.append(
                 f"the contacts {key} have {seen:.3g} µm² on the voxels instead of {exact:.3g} µm² of the spheres: around a contact "
                 "the gap is thinner than a voxel. Smaller voxels (microstructure.voxel_size) come closer"

@@ -278,7 +278,7 @@ def _scaled(packing: DensePacking, asked: Floats, group: Ints) -> tuple[DensePac
     for _ in range(12):
         measured = packing.measures()
         missing = asked - np.bincount(group, measured.volume, minlength=len(asked)) / whole
-        if float(np.abs(missing).max()) < 0.1 * _ACCURACY:
+        if float(np.abs(missing).max()) < 0.5 * _ACCURACY:
             break
         # Growing radii move the free surfaces: dV = (free area x radius) dlog(factor).
         growth = np.bincount(group, measured.free_area * packing.radii, minlength=len(asked)) / whole

@@ -8,6 +8,7 @@ the box cut in the same way, where a sphere only grazes them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -200,22 +201,22 @@ def _meeting(radii: Floats, planes: Planes) -> Ints:
 
 def _shared(radius: float, normal: Floats, offset: Floats) -> tuple[float, float, Floats]:
     """Volume and sphere area that the caps of one ball count more than once, and the facet areas that are left."""
-    direction = fibonacci(_DIRECTIONS)
-    along = direction @ normal.T
-    reach = np.where(along > 0.0, offset / np.maximum(along, 1e-300), np.inf)
-    hit = reach < radius
-    depth = np.where(hit, radius**3 - np.minimum(reach, radius) ** 3, 0.0)
+    along = fibonacci(_DIRECTIONS) @ normal.T
+    hit = along * radius > np.maximum(offset, 0.0)
+    times = hit.sum(axis=1)
+    along, hit, times = along[times > 1], hit[times > 1], times[times > 1]
+    reach = np.where(hit, offset / np.where(hit, along, 1.0), radius)
+    depth = radius**3 - reach**3
     share = 4.0 * np.pi / _DIRECTIONS
-    volume = share / 3.0 * float(np.sum(depth.sum(axis=1) - depth.max(axis=1)))
-    area = share * radius**2 * float(np.sum(np.maximum(hit.sum(axis=1) - 1, 0)))
-    # A facet seen from the centre: where its plane is the nearest along a ray, dA = reach^2 / cos dOmega.
-    first = hit & (depth >= depth.max(axis=1, keepdims=True))
-    whole = np.pi * (radius**2 - offset**2)
-    seen = np.where(hit, np.minimum(reach, radius) ** 2 / np.maximum(along, 1e-300), 0.0)
-    kept = np.sum(np.where(first, seen, 0.0), axis=0) / np.maximum(np.sum(seen, axis=0), 1e-300)
-    return volume, area, whole * kept
+    volume = share / 3.0 * float(np.sum(depth) - np.sum(depth.max(axis=1)))
+    area = share * radius**2 * float(np.sum(times - 1))
+    # A facet seen from the centre, dA = reach^2 / cos dOmega, is hidden where another plane is nearer.
+    hidden = hit & (depth < depth.max(axis=1, keepdims=True))
+    lost = share * np.sum(np.where(hidden, reach**2 / np.where(hit, along, 1.0), 0.0), axis=0)
+    return volume, area, np.maximum(np.pi * (radius**2 - offset**2) - lost, 0.0)
 
 
+@lru_cache(maxsize=4)
 def fibonacci(count: int) -> Floats:
     """Directions (count, 3) spread evenly over the sphere (golden spiral)."""
     k = np.arange(count) + 0.5
