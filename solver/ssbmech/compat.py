@@ -58,6 +58,18 @@ def create_mesh(
 ) -> dmesh.Mesh:
     """Distribute a conforming mesh, ghosted by shared facets; ``cells`` and ``points`` of all ranks count."""
     mode = dmesh.GhostMode.shared_facet
+    if VERSION < (0, 10):
+        # Without names, the binding first takes every row of `cells` for an array of its own, which is several times the memory of
+        # the mesh: https://github.com/FEniCS/dolfinx/issues/4542. dmesh.create_mesh gives no names.
+        element = fem.coordinate_element(domain.ufl_coordinate_element().basix_element)
+        made = cpp.mesh.create_mesh(
+            comm=comm,
+            cells=np.ascontiguousarray(cells, dtype=np.int64),
+            element=element._cpp_object,
+            x=np.ascontiguousarray(points, dtype=np.float64),
+            partitioner=dmesh.create_cell_partitioner(mode),
+        )
+        return dmesh.Mesh(made, domain)
     # The second argument, since 0.11 without a default, is the number of cells that may meet in a facet.
     links = (2,) if VERSION >= (0, 11) else ()
     partitioner = dmesh.create_cell_partitioner(mode, *links)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,17 +74,16 @@ def _box_faces(mesh: dmesh.Mesh, exterior: Ints, lower: Floats, upper: Floats) -
     return faces
 
 
-def _named_surfaces(mesh: dmesh.Mesh, exterior: Ints, raw: RawMesh | None) -> dict[str, Ints]:
+def _named_surfaces(
+    mesh: dmesh.Mesh, exterior: Ints, surfaces: list[str], facets: npt.NDArray[np.int64], tags: Ints
+) -> dict[str, Ints]:
     """Exterior facets of the named surfaces, matched by the original numbers of their nodes.
 
-    The surfaces go to every rank as a whole: they are small beside the mesh.
+    Every rank has the surfaces as a whole: they are small beside the mesh.
     """
-    comm, dim = mesh.comm, mesh.topology.dim
-    surfaces, facets, tags = comm.bcast(
-        (raw.surfaces, raw.facets, raw.facet_surface) if raw is not None else None
-    )
     if not surfaces:
         return {}
+    dim = mesh.topology.dim
     original = np.asarray(mesh.geometry.input_global_indices, dtype=np.int64)
     here = np.sort(original[dmesh.entities_to_geometry(mesh, dim - 1, exterior)].reshape(-1, dim), axis=1)
     wanted = np.sort(facets, axis=1)
@@ -94,19 +94,33 @@ def _named_surfaces(mesh: dmesh.Mesh, exterior: Ints, raw: RawMesh | None) -> di
     return {name: exterior[tag_here == number] for number, name in enumerate(surfaces)}
 
 
+def _return_memory() -> None:
+    """Give freed memory back to the system, where the C library can (glibc).
+
+    Open MPI tells it to keep all, and making a mesh takes several times the memory that the mesh needs.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
 def distribute(comm: MPI.Comm, raw: RawMesh | None) -> TaggedMesh:
     """Partition a mesh, of which every rank holds a slice (or None), over all ranks of ``comm``; rank 0 holds some of it."""
     dim, regions, table = comm.bcast(
         (raw.points.shape[1], raw.regions, raw.table) if raw is not None else None
     )
+    if raw is None:
+        none = np.zeros(0, dtype=np.int32)
+        no_cells, no_facets = (np.zeros((0, nodes), dtype=np.int64) for nodes in (dim + 1, dim))
+        raw = RawMesh(np.zeros((0, dim)), no_cells, none, [], no_facets, none, [])
     shape = {3: "tetrahedron", 2: "triangle"}[dim]
     element = basix.ufl.element("Lagrange", shape, 1, shape=(dim,))
-    cells = raw.cells if raw is not None else np.zeros((0, dim + 1), dtype=np.int64)
-    points = raw.points if raw is not None else np.zeros((0, dim))
-    mesh = compat.create_mesh(comm, cells, points, ufl.Mesh(element))
+    mesh = compat.create_mesh(comm, raw.cells, raw.points, ufl.Mesh(element))
     original = np.asarray(mesh.topology.original_cell_index, dtype=np.int64)
-    of_slice = raw.cell_region if raw is not None else np.zeros(0, dtype=np.int32)
-    cell_region = look_up(comm, of_slice, original)
+    cell_region = look_up(comm, raw.cell_region, original)
+    surfaces = comm.bcast((raw.surfaces, raw.facets, raw.facet_surface))
+    del raw  # before the facets take their memory
+    _return_memory()
     mesh.topology.create_connectivity(dim - 1, 0)
     mesh.topology.create_connectivity(dim, dim - 1)
     lower = np.array(
@@ -116,7 +130,8 @@ def distribute(comm: MPI.Comm, raw: RawMesh | None) -> TaggedMesh:
         [comm.allreduce(v, MPI.MAX) for v in mesh.geometry.x[:, :dim].max(axis=0, initial=-np.inf)]
     )
     exterior = _exterior_facets(mesh)
-    faces = _box_faces(mesh, exterior, lower, upper) | _named_surfaces(mesh, exterior, raw)
+    faces = _box_faces(mesh, exterior, lower, upper) | _named_surfaces(mesh, exterior, *surfaces)
+    _return_memory()
     return TaggedMesh(mesh, cell_region, regions, faces, lower, upper, table)
 
 
