@@ -209,15 +209,6 @@ def face_areas(voxel_size: Triple) -> Floats:
     return float(np.prod(voxel_size)) / np.asarray(voxel_size)
 
 
-def give_to_neighbours(image: PhaseImage, marked: NDArray[np.bool_]) -> PhaseImage:
-    """Marked voxels, cluster by cluster, take the phase with which the cluster shares the largest area."""
-    found, count = ndimage.label(marked)
-    # all that is not marked keeps its phase: one cluster per phase, after those that are marked
-    clusters = np.where(marked, found.astype(np.int64) - 1, image.values.astype(np.int64) + int(count))
-    owner = np.concatenate([np.zeros(int(count), dtype=np.int64), np.arange(len(image.names))])
-    return _give_away(image, clusters, owner, np.arange(len(owner)) < int(count))
-
-
 def _give_away(image: PhaseImage, clusters: Ints, owner: Ints, small: NDArray[np.bool_]) -> PhaseImage:
     """Marked clusters take the phase with which they share the largest area; specks inside specks come later."""
     n = len(image.names)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,20 +16,19 @@ from scipy import ndimage
 
 from ssbmech_mesh.bodies import BodyTable
 from ssbmech_mesh.errors import MeshError
-from ssbmech_mesh.image_facts import image_facts, isolation_notes
+from ssbmech_mesh.facts import described
 from ssbmech_mesh.image_phases import (
     PhaseImage,
     crop,
     despeckle,
     fill_closed_pores,
-    give_to_neighbours,
     known_names,
     resample,
     to_phases,
     value_shares,
 )
 from ssbmech_mesh.images import Array, Image, read_image
-from ssbmech_mesh.segmentation import Bodies, merge_small, split_bodies
+from ssbmech_mesh.segmentation import Bodies, interface_areas, merge_small, split_bodies
 from ssbmech_mesh.simplex import Ints
 from ssbmech_mesh.specs import ImageSpec
 from ssbmech_mesh.structure import Structure
@@ -37,9 +37,11 @@ from ssbmech_mesh.structure import Structure
 def build_from_image(spec: ImageSpec) -> Structure:
     """Read, crop, resample, name phases, fill closed pores, despeckle, take particles apart: in this order.
 
-    Particles are the bodies of the phases in split and bodies; every other phase is one body, also a void one. Solid
-    that hangs in a void without reaching the faces of the box would float: it is made void too. Raises
+    Particles are the bodies of the phases in split and bodies; every other phase is one body, also a void one. Raises
     MeshError for names that are no phases, values without a phase, and phases of which nothing is left.
+    Facts beside those of `structure_facts`: `image`, as read and cropped; `touches_box`, how many particles reach a face, which
+    may have cut them; `diameter_quantiles` of the balls (discs) of the particles' volumes (areas), by volume, cut ones
+    included; in a section `interface_length` by pair of phases (µm), by stereology.
     """
     _check_names(spec)
     image = read_image(spec.file, spec.voxel_size, spec.dataset, spec.axes)
@@ -55,8 +57,18 @@ def build_from_image(spec: ImageSpec) -> Structure:
     phases, notes = _cleaned(phases, spec)
     _check_present(phases, image, spec, "left")
     bodies = split_bodies(phases, spec.split, _known(phases, image, spec))
-    facts = image_facts(read, phases, bodies) | {"file": spec.file.name}
-    return _structure(phases, bodies, spec, facts, (*notes, *isolation_notes(facts, spec.void)))
+    facts: dict[str, Any] = {
+        "image": {
+            "file": spec.file.name,
+            "voxels": list(read.values.shape),
+            "voxel_size": list(read.voxel_size),
+            "volume_fraction": read.fractions(),
+        }
+    }
+    if phases.values.shape[1] == 1:
+        facts["interface_length"] = _lengths(phases, bodies)
+        notes.append("in a section phases hang together less than in space")
+    return described(_structure(phases, bodies, spec, facts, tuple(notes)))
 
 
 def _check_names(spec: ImageSpec) -> None:
@@ -143,7 +155,7 @@ def _check_present(phases: PhaseImage, image: Image, spec: ImageSpec, where: str
         return
     if where == "left":
         raise MeshError(
-            f"nothing is left of {', '.join(gone)}: all its clusters are below least_volume, closed, or afloat in a void; lower "
+            f"nothing is left of {', '.join(gone)}: all its clusters are below least_volume, or closed; lower "
             "least_volume, take it out of fill_closed, or leave the phase out"
         )
     raise MeshError(
@@ -153,7 +165,7 @@ def _check_present(phases: PhaseImage, image: Image, spec: ImageSpec, where: str
 
 
 def _cleaned(phases: PhaseImage, spec: ImageSpec) -> tuple[PhaseImage, list[str]]:
-    """Closed pores filled, specks removed, floating solid made void; sentences on what that changed."""
+    """Closed pores filled, specks removed; sentences on what that changed."""
     notes = []
     for phase in spec.fill_closed:
         filled = fill_closed_pores(phases, phase)
@@ -163,30 +175,7 @@ def _cleaned(phases: PhaseImage, spec: ImageSpec) -> tuple[PhaseImage, list[str]
         clean = despeckle(phases, spec.least_volume)
         notes += _changes(phases, clean, "clusters below least_volume given to their surroundings")
         phases = clean
-    held = _without_floating(phases, spec.void)
-    return held, notes + _changes(
-        phases, held, "solid that hangs in a void and reaches too few faces of the box made void"
-    )
-
-
-def _without_floating(phases: PhaseImage, void: tuple[str, ...]) -> PhaseImage:
-    """Solid that no roller and platen hold in all directions goes to the void around it."""
-    empty = np.isin(phases.values, [phases.names.index(phase) for phase in void])
-    if not empty.any():
-        return phases
-    clusters, count = ndimage.label(~empty)
-    held = np.ones(int(count) + 1, dtype=bool)
-    for axis in range(3):
-        if phases.values.shape[axis] > 1:
-            touches = np.zeros(int(count) + 1, dtype=bool)
-            touches[np.take(clusters, [0, -1], axis=axis)] = True
-            held &= touches
-    held[0] = True
-    if held.all():
-        return phases
-    if not held[1:].any():
-        raise MeshError("no solid reaches from face to face of the box; check void, labels or thresholds")
-    return give_to_neighbours(phases, ~held[clusters])
+    return phases, notes
 
 
 def _changes(before: PhaseImage, after: PhaseImage, what: str) -> list[str]:
@@ -228,8 +217,31 @@ def _nearest(mask: NDArray[np.bool_], voxel_size: tuple[float, float, float]) ->
     return tuple(found)
 
 
+def _lengths(phases: PhaseImage, bodies: Bodies) -> dict[str, float]:
+    """Outlines in a section; it gets the thickness of its pixels, for which the estimate of the area is most exact."""
+    x, _, z = phases.voxel_size
+    depth = float(np.sqrt(x * z))
+    cubes = replace(phases, voxel_size=(x, depth, z))
+    return {f"{a}|{b}": area / depth for (a, b), area in interface_areas(cubes, bodies.labels).items()}
+
+
+def _sizes(bodies: Bodies, particles: NDArray[np.bool_]) -> dict[str, Any]:
+    """Particles cut by the box, and quantiles of the diameter by volume, each particle counted at its middle."""
+    facts: dict[str, Any] = {"touches_box": {}, "diameter_quantiles": {}}
+    for k in np.unique(bodies.phase[particles]):
+        mine = bodies.phase == k
+        order = np.argsort(bodies.diameter[mine])
+        diameter, volume = bodies.diameter[mine][order], bodies.volume[mine][order]
+        share = (np.cumsum(volume) - 0.5 * volume) / volume.sum()
+        facts["touches_box"][bodies.phases[k]] = int(np.count_nonzero(bodies.border[mine]))
+        facts["diameter_quantiles"][bodies.phases[k]] = {
+            f"D{p}": float(np.interp(p / 100.0, share, diameter)) for p in (10, 50, 90)
+        }
+    return facts
+
+
 def _structure(
-    phases: PhaseImage, bodies: Bodies, spec: ImageSpec, facts: dict[str, object], notes: tuple[str, ...]
+    phases: PhaseImage, bodies: Bodies, spec: ImageSpec, facts: dict[str, Any], notes: tuple[str, ...]
 ) -> Structure:
     names = [phases.names[k] for k in bodies.phase]
     table = BodyTable(
@@ -244,6 +256,7 @@ def _structure(
     particles = table.of_phase(*spec.split, *spec.bodies)
     table.particle[particles] = np.arange(np.count_nonzero(particles))
     table.center[~particles], table.radius[~particles] = np.nan, np.nan
+    facts |= _sizes(bodies, particles)
     labels, size = bodies.labels, phases.voxel_size
     if labels.shape[1] == 1:  # a section: first axis in the plane, then that of the stack
         labels, size = labels.transpose(0, 2, 1), (size[0], size[2], size[1])

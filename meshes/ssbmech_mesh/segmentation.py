@@ -1,4 +1,4 @@
-"""Bodies of an image: touching particles taken apart, and what an image says about areas and percolation."""
+"""Bodies of an image: touching particles taken apart, and what an image says about areas."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy import ndimage, sparse
 from scipy.spatial import SphericalVoronoi
 
 from ssbmech_mesh.errors import MeshError
-from ssbmech_mesh.image_phases import Ints, PhaseImage, face_areas, label_clusters
+from ssbmech_mesh.image_phases import Ints, PhaseImage, face_areas
 from ssbmech_mesh.images import Array, Floats, Triple
 from ssbmech_mesh.specs import SplitSpec
 
@@ -45,22 +45,6 @@ class Bodies:
             f"{self.phases[p]}_{k:03d}" if many[p] else self.phases[p]
             for p, k in zip(self.phase, number, strict=True)
         ]
-
-
-@dataclass(frozen=True, eq=False)
-class Percolation:
-    """How a phase hangs together through faces of voxels; shares are of the volume of the phase.
-
-    clusters: their number; spanning: share in clusters that join both ends of the stack axis z; one_end: share in
-    clusters that touch one end; isolated: share in clusters that touch neither; isolated_shares: share of each of
-    these, largest first.
-    """
-
-    clusters: int
-    spanning: float
-    one_end: float
-    isolated: float
-    isolated_shares: Floats
 
 
 def split_bodies(
@@ -125,7 +109,7 @@ def _watershed(mask: NDArray[np.bool_], voxel_size: Triple, how: SplitSpec) -> I
     return np.asarray(watershed(-distance, markers, mask=mask), dtype=np.int64)
 
 
-def touching_pairs(labels: Array, voxel_size: Triple) -> tuple[Ints, Ints, Floats]:
+def _touching_pairs(labels: Array, voxel_size: Triple) -> tuple[Ints, Ints, Floats]:
     """Pairs of different non-zero labels that share faces, both ways, and the area of these in µm²."""
     base = int(labels.max()) + 1
     pairs, areas = [], []
@@ -147,7 +131,7 @@ def merge_small(labels: Ints, voxel_size: Triple, least_volume: float) -> Ints:
     """
     while True:
         volume = np.bincount(labels.ravel()) * float(np.prod(voxel_size))
-        one, two, area = touching_pairs(labels, voxel_size)
+        one, two, area = _touching_pairs(labels, voxel_size)
         small = volume[one] < least_volume * (1.0 - 1e-12)
         if not small.any():
             return labels
@@ -247,22 +231,3 @@ def crofton_areas(
         total.reshape(count, count) * 4.0 * float(np.prod(voxel_size))
     )  # two directions for each step, S = 2 N
     return np.asarray(areas + areas.T - np.diag(np.diag(areas)))  # the diagonal has both directions already
-
-
-def percolation(image: PhaseImage) -> dict[str, Percolation]:
-    """Percolation of every phase along the stack axis z, and its isolated clusters."""
-    clusters, owner = label_clusters(image)
-    volume = np.bincount(clusters.ravel(), minlength=len(owner)).astype(float)
-    ends = np.zeros((2, len(owner)), dtype=bool)
-    for end in (0, 1):
-        ends[end, clusters[:, :, -end]] = True
-    both, none = ends.all(axis=0), ~ends.any(axis=0)
-    result = {}
-    for k, name in enumerate(image.names):
-        mine = owner == k
-        whole = max(float(volume[mine].sum()), 1.0)
-        isolated = np.sort(volume[mine & none])[::-1] / whole
-        spanning, lost = float(volume[mine & both].sum()) / whole, float(isolated.sum())
-        one_end = float(volume[mine & ~both & ~none].sum()) / whole
-        result[name] = Percolation(int(mine.sum()), spanning, one_end, lost, isolated)
-    return result

@@ -16,7 +16,6 @@ from ssbmech_mesh.segmentation import (
     crofton_areas,
     interface_areas,
     merge_small,
-    percolation,
     split_bodies,
 )
 from ssbmech_mesh.specs import SplitSpec
@@ -211,31 +210,11 @@ def test_crofton_of_a_section_is_outline_times_thickness() -> None:
     assert area == pytest.approx(2 * np.pi * 12.0 * 0.5, rel=0.01)
 
 
-def test_percolation_and_isolated_clusters() -> None:
-    values = np.zeros((10, 10, 10), dtype=np.uint8)
-    values[1, 1, :] = 1  # spans: 10 voxels
-    values[4, 4, :4] = 1  # from one end: 4
-    values[7, 7, 3:8] = 1  # isolated: 5
-    values[2, 7, 5] = 1  # isolated: 1
-    values[8, 8, 8] = 1  # touches the five by an edge at most: isolated
-    found = percolation(PhaseImage(values, (1.0, 1.0, 2.0), names=("SE", "CAM", "void")))
-    cam = found["CAM"]
-    assert cam.clusters == 5
-    assert (cam.spanning, cam.one_end, cam.isolated) == pytest.approx((10 / 21, 4 / 21, 7 / 21))
-    np.testing.assert_allclose(cam.isolated_shares, np.array([5, 1, 1]) / 21)
-    assert (found["SE"].clusters, found["SE"].spanning) == (1, 1.0)
-    assert (found["void"].clusters, found["void"].spanning) == (0, 0.0)
-    lying = PhaseImage(np.ascontiguousarray(values.transpose(2, 1, 0)), UNIT, names=("SE", "CAM", "void"))
-    assert percolation(lying)["CAM"].spanning == 0.0  # z alone is the stack axis
-
-
 @pytest.mark.skipif(not (REAL / "nrel_nmc1cal_crop_a.npz").exists(), reason="the real images are not here")
 def test_real_electrode() -> None:
     image = to_phases(read_image(REAL / "nrel_nmc1cal_crop_a.npz"), labels={"NMC": [1], "SE": [0, 2]})
     area = interface_areas(image)[("NMC", "SE")]
     assert area == pytest.approx(20560 / 1.5, rel=0.05)  # faces of voxels, of the README of the images
-    flow = percolation(image)
-    assert flow["NMC"].spanning > 0.99 and flow["SE"].spanning > 0.99
     bodies = split_bodies(image, {"NMC": SplitSpec(least_depth=0.4, smoothing=0.4, least_volume=5.0)})
     assert 60 < np.count_nonzero(bodies.phase == 0) < 120
     assert 5.0 < np.median(bodies.diameter[bodies.phase == 0]) < 11.0  # NMC111 of some 8 µm
