@@ -18,7 +18,7 @@ class BodyTable:
     names, phases: of the bodies. particle (n,): number of the particle from 0, the same for all pieces and grains of it, -1 for
     what is no particle. grain (n,): number of the grain within its particle from 0, -1 without grains. center
     (n, 3), radius (n,): of the particle (µm; its volume's sphere), nan for what is none. frame (n, 3, 3): columns are the crystal
-    axes a, a* x c, c as unit vectors in the coordinates of the mesh; nan where a body has no crystal frame.
+    axes a, c x a, c as unit vectors in the coordinates of the mesh; nan where a body has no crystal frame.
     """
 
     names: tuple[str, ...]

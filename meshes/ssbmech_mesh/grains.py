@@ -17,16 +17,15 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ssbmech_mesh.bodies import BodyTable
-from ssbmech_mesh.distribution import lognormal, volume_quantiles
+from ssbmech_mesh.distribution import volume_quantiles
 from ssbmech_mesh.errors import MeshError
-from ssbmech_mesh.laguerre import cell_of, fitted
+from ssbmech_mesh.grain_cells import BodyVoxels, grain_cells
 from ssbmech_mesh.segmentation import crofton_areas, merge_small
 from ssbmech_mesh.simplex import Floats, Ints
 from ssbmech_mesh.specs import GrainSpec
 from ssbmech_mesh.structure import Labels, Structure
 from ssbmech_mesh.texture import radial_frames, random_frames
 
-_COARSE, _FINE = 60, 250  # points per grain, where there are that many voxels: to place seeds, to fit volumes
 _ACROSS = 3  # voxels across the smallest grain, unless a least volume is given
 _ROOM = 2.0  # mean volume of the grains over the least: fewer then fall below it
 
@@ -36,6 +35,7 @@ class _Piece:
     """A body split: number of the grain at every voxel of its block, 0 outside, and one entry per grain of the rest.
 
     frame (n, 3, 3); volume (n,) in µm³; cosine (n,): |cos| between c and the radius, nan for a grain in the centre.
+    rod (n,); length (n,): spread along the radius over that across it. aspect: what the rods were made with.
     goal, reached: volumes (µm³) of the cells, asked for and before small parts joined others; joined: number of these
     parts. single: a single crystal.
     """
@@ -44,6 +44,9 @@ class _Piece:
     frame: Floats
     volume: Floats
     cosine: Floats
+    rod: NDArray[np.bool_]
+    length: Floats
+    aspect: float
     goal: Floats
     reached: Floats
     joined: int
@@ -77,12 +80,7 @@ def split_grains(
         }
         facts[phase] = _facts(structure, own, spec)
         notes += note
-        joined = sum(piece.joined for piece in own.values())
-        if joined:
-            notes.append(
-                f"{phase}: {joined} grains or parts of grains under {least:.3g} µm³, mostly specks of few voxels, joined "
-                f"the grain they touch most; {facts[phase]['grains']} grains are left of {facts[phase]['cells']}"
-            )
+        notes += _changes(phase, spec, facts[phase], own, least)
         pieces |= own
     return replace(
         structure,
@@ -171,100 +169,64 @@ def _split(
     entropy = [seed, crc32(table.phases[row].encode()), int(table.particle[row])]
     random = np.random.default_rng([*entropy, row])
     mask = structure.labels[block] == row + 1
-    index = np.argwhere(mask) + np.array([part.start for part in block])
-    points = (index + 0.5) * structure.voxel_size - table.center[row]
-    if mask.shape[2] == 1:
-        points[:, 2] = 0.0
-    cell, goal, rod = _cells(points, index, count, spec, float(table.radius[row]), random, mask.shape[2] == 1)
+    body = _body(structure, row, mask, block)
+    aspect = 1.0
+    if spec.texture == "radial":  # no rod is longer than there is room along the radius
+        diameter = _diameters(np.array([len(body.index) * voxel / count]), structure)[0]
+        room = body.radius * (1.0 - spec.core) / diameter
+        aspect = float(np.clip(room ** (2.0 if body.flat else 1.5), 1.0, spec.aspect))
+    cell, goal, rod = grain_cells(body, count, spec, aspect, random)
     final, joined = mask.astype(np.int64), 0
     final[mask] = cell + 1
     if count > 1:
         final, joined = _joined(final, structure.voxel_size, least)
     number = final[mask] - 1
     size = np.bincount(number)
-    middle: Floats = np.column_stack([np.bincount(number, x) for x in points.T]) / size[:, None]
-    away = np.linalg.norm(middle, axis=1)
-    off = away > 1e-6 * table.radius[row]  # a grain in the centre has no radial direction
+    rods = np.bincount(number, rod[cell]) > 0.5 * size
+    middle: Floats = np.column_stack([np.bincount(number, x) for x in body.place.T]) / size[:, None]
+    off = np.linalg.norm(middle, axis=1) > 1e-6 * body.radius  # a grain in the centre has no radial direction
+    direction = np.where(off[:, None], middle, np.nan)
+    direction /= np.linalg.norm(direction, axis=1)[:, None]
     if spec.texture == "single":  # one frame for all pieces
         frame = random_frames(1, np.random.default_rng(entropy))
     else:
         frame = random_frames(len(size), random)
-    if spec.texture == "radial":
-        radial = off & (np.bincount(number, rod[cell]) > 0.5 * size)
-        frame[radial] = radial_frames(middle[radial], spec.misorientation, random)
-    cosine = np.full(len(size), np.nan)
-    cosine[off] = np.abs(np.einsum("ni,ni->n", frame[off, :, 2], middle[off] / away[off, None]))
+        frame[rods & off] = radial_frames(direction[rods & off], spec.misorientation, random)
     return _Piece(
         block=final,
         frame=frame,
         volume=np.asarray(size * voxel, dtype=np.float64),
-        cosine=cosine,
-        goal=goal * len(points) * voxel,
+        cosine=np.abs(np.einsum("ni,ni->n", frame[:, :, 2], direction)),
+        rod=rods,
+        length=_lengths(body, number, middle, direction, structure.voxel_size),
+        aspect=aspect,
+        goal=goal * len(number) * voxel,
         reached=np.asarray(np.bincount(cell, minlength=len(goal)) * voxel, dtype=np.float64),
         joined=joined,
         single=spec.texture == "single",
     )
 
 
-def _cells(
-    points: Floats,
-    index: Ints,
-    count: int,
-    spec: GrainSpec,
-    radius: float,
-    random: np.random.Generator,
-    flat: bool,
-) -> tuple[Ints, Floats, NDArray[np.bool_]]:
-    """Cell (m,) of every point, and for every cell its share asked for and whether it is a rod."""
-    if count == 1:
-        return np.zeros(len(points), dtype=np.int64), np.ones(1), np.array([spec.texture == "radial"])
-    # Areas of a section spread as the squares of the diameters, volumes as the cubes.
-    spread = spec.spread * (2.0 / 3.0 if flat else 1.0)
-    share = random.permutation(lognormal(1.0, spread).draw(count) ** 3)
-    share /= share.sum()
-    rod = np.full(count, spec.texture == "radial")
-    if spec.texture == "random":
-        return _tessellated(points, index, share, 1.0, random)[0], share, rod
-    if spec.core == 0.0:
-        return _tessellated(points, index, share, spec.aspect, random)[0], share, rod
-    # The core is the grains of an equiaxed tessellation that lie in it, so that grains and rods meet as grains do.
-    cell, place = _tessellated(points, index, share, 1.0, random)
-    rod = np.linalg.norm(place, axis=1) >= spec.core * radius
-    shell = rod[cell]
-    if rod.any() and not rod.all():
-        rest = share[rod] / share[rod].sum()
-        outer = _tessellated(points[shell], index[shell], rest, spec.aspect, random)[0]
-        cell[shell] = np.flatnonzero(rod)[outer]
-    return cell, share, rod
+def _body(structure: Structure, row: int, mask: NDArray[np.bool_], block: tuple[slice, ...]) -> BodyVoxels:
+    index = np.argwhere(mask) + np.array([part.start for part in block])
+    place = (index + 0.5) * structure.voxel_size - structure.bodies.center[row]
+    flat = structure.labels.shape[2] == 1
+    if flat:
+        place[:, 2] = 0.0
+    return BodyVoxels(index, place, float(structure.bodies.radius[row]), flat)
 
 
-def _tessellated(
-    points: Floats, index: Ints, share: Floats, aspect: float, random: np.random.Generator
-) -> tuple[Ints, Floats]:
-    """Cell (m,) of every point, and the places (n, 3) of the seeds."""
-    coarse = _sublattice(points, index, _COARSE * len(share))
-    fine = _sublattice(points, index, _FINE * len(share))
-    first = random.choice(coarse, len(share), replace=False)
-    seeds = fitted(coarse, fine, first, aspect, share)
-    return cell_of(points, seeds), seeds.place
-
-
-def _sublattice(points: Floats, index: Ints, wanted: int) -> Floats:
-    """The coarsest even choice of the points with at least `wanted`: every 2nd (face-centred), 4th (body-centred), 8th …"""
-    chosen = np.ones(len(points), dtype=bool)
-    step = 1
-    while True:
-        on = np.all(index % step == 0, axis=1)
-        near = index // step
-        for finer in (
-            on & (near.sum(axis=1) % 2 == 0),
-            on & np.all(near % 2 == near[:, :1] % 2, axis=1),
-            on & np.all(near % 2 == 0, axis=1),
-        ):
-            if np.count_nonzero(finer) < wanted:
-                return np.asarray(points[chosen], dtype=np.float64)
-            chosen = finer
-        step *= 2
+def _lengths(
+    body: BodyVoxels, number: Ints, middle: Floats, direction: Floats, voxel_size: tuple[float, float, float]
+) -> Floats:
+    """Standard deviation along the radius over that across it (n,), of the voxels of every grain."""
+    away = body.place - middle[number]
+    own = float(np.mean(np.square(voxel_size[:2]))) / 12.0  # a voxel is no point
+    count = np.bincount(number)
+    along = np.bincount(number, np.einsum("mi,mi->m", away, direction[number]) ** 2) / count
+    whole = np.bincount(number, np.einsum("mi,mi->m", away, away)) / count
+    across = (whole - along) / (1.0 if body.flat else 2.0)
+    return np.asarray(np.sqrt((along + own) / (across + own)), dtype=np.float64)
 
 
 def _joined(cells: Ints, voxel_size: tuple[float, float, float], least: float) -> tuple[Ints, int]:
@@ -294,9 +256,9 @@ def _joined(cells: Ints, voxel_size: tuple[float, float, float], least: float) -
 
 def _facts(structure: Structure, pieces: dict[int, _Piece], spec: GrainSpec) -> dict[str, Any]:
     """What was asked and reached, for JSON: diameters (µm, by volume), area of grain boundaries (µm²), texture."""
-    volume, goal, reached, cosine = (
+    volume, goal, reached, cosine, length, rod = (
         np.concatenate([getattr(piece, name) for piece in pieces.values()])
-        for name in ("volume", "goal", "reached", "cosine")
+        for name in ("volume", "goal", "reached", "cosine", "length", "rod")
     )
     found = np.array([len(piece.volume) for piece in pieces.values()])
     _, index = np.unique(structure.bodies.particle[list(pieces)], return_inverse=True)
@@ -312,6 +274,7 @@ def _facts(structure: Structure, pieces: dict[int, _Piece], spec: GrainSpec) -> 
         return facts
     error = np.abs(reached / goal - 1.0)
     directed = cosine[np.isfinite(cosine)]
+    rods = length[rod & np.isfinite(length)]
     return facts | {
         "grains_per_particle": np.bincount(index, found).astype(int).tolist(),
         "asked": {"diameter": spec.diameter, "count": spec.count, "spread": spec.spread}
@@ -322,8 +285,28 @@ def _facts(structure: Structure, pieces: dict[int, _Piece], spec: GrainSpec) -> 
         "cells": len(goal),
         "joined": int(sum(piece.joined for piece in pieces.values())),
         "boundary_area": area,
+        "rods": {"number": len(rods), "aspect": float(np.median(rods)) if len(rods) else None},
         "mean_cosine_c_radial": float(directed.mean()) if len(directed) else None,
     }
+
+
+def _changes(
+    phase: str, spec: GrainSpec, facts: dict[str, Any], pieces: dict[int, _Piece], least: float
+) -> list[str]:
+    """Sentences on what did not come as asked."""
+    notes = []
+    if spec.texture != "single" and facts["joined"]:
+        notes.append(
+            f"{phase}: {facts['joined']} grains or parts of grains under {least:.3g} µm³, mostly specks of few voxels, "
+            f"joined the grain they touch most; {facts['grains']} grains are left of {facts['cells']}"
+        )
+    short = sum(piece.aspect < spec.aspect and len(piece.goal) > 1 for piece in pieces.values())
+    if spec.texture == "radial" and short:
+        notes.append(
+            f"{phase}: in {short} pieces of particles rods of aspect {spec.aspect:g} are longer than the way to the centre "
+            "or core; they are shorter and wider there"
+        )
+    return notes
 
 
 def _boundary(block: Ints, voxel_size: tuple[float, float, float]) -> float:
