@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,14 @@ import pytest
 
 from ssbmech_mesh.errors import MeshError
 from ssbmech_mesh.image_structure import build_from_image
-from ssbmech_mesh.specs import ImageSpec, read_spec
+from ssbmech_mesh.meshing import mesh_structure
+from ssbmech_mesh.quality import quality
+from ssbmech_mesh.simplex import SimplexMesh
+from ssbmech_mesh.specs import ImageSpec, MeshSizeSpec, read_spec
 from ssbmech_mesh.structure import Structure
 
+REAL = Path(os.environ.get("SSBMECH_IMAGES", Path(__file__).parents[3] / "shared/data/images"))
+MADE_UP = Path(__file__).parents[2] / "cases/tomography/electrode.npz"
 CUBE = (24, 20, 28)
 LABELS = {"SE": [0], "CAM": [1], "pore": [2]}
 
@@ -195,3 +201,62 @@ def test_missing_voxel_size_says_where_to_give_it(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", balls((8, 8, 8, 5.5)))
     with pytest.raises(MeshError, match=r"mesh\.microstructure\.voxel_size"):
         built(tmp_path / "a.npy", labels={"SE": [0], "CAM": [1]})
+
+
+def check_mesh(structure: Structure, size: MeshSizeSpec) -> SimplexMesh:
+    """Volume fractions within 1 % of the box, areas within 10 % of the stereological estimate, angles as promised."""
+    mesh, _ = mesh_structure(structure, size)
+    table = mesh.table
+    assert table is not None
+    d = mesh.dimension
+    box = float(np.prod(structure.box[:d]))
+    for phase, share in structure.fractions().items():
+        meshed = float(mesh.body_volumes()[table.of_phase(phase)].sum()) / box
+        assert meshed == pytest.approx(0.0 if phase in structure.void else share, abs=0.01), phase
+    facet, pair = mesh.interfaces()
+    phases = np.array(table.phases)[pair]
+    for pair_name, estimate in structure.facts["interface_area" if d == 3 else "interface_length"].items():
+        one, two = pair_name.split("|")
+        if not {one, two} & set(structure.void):
+            chosen = np.all(np.sort(phases, axis=1) == sorted((one, two)), axis=1)
+            assert mesh.facet_areas(facet)[chosen].sum() == pytest.approx(estimate, rel=0.1), pair_name
+    report = quality(mesh)
+    assert report.minimum_angle > 5.0
+    assert report.cells_below_10_degrees <= 0.001 * len(mesh.cells)
+    return mesh
+
+
+def test_mesh_of_the_made_up_image() -> None:
+    """Pores are left empty, particles touch each other. An eighth of the image, since edges of 0.8 µm give many cells."""
+    structure = built(
+        MADE_UP, crop=[[0, 0, 0], [8, 8, 8]], labels={"SE": [0], "CAM": [1], "pore": [2]}, void=["pore"],
+        least_volume={"SE": 1.0, "CAM": 1.0, "pore": 1.0},
+        split={"CAM": {"least_depth": 0.2, "smoothing": 0.25, "least_volume": 5.0}},
+    )  # fmt: skip
+    mesh = check_mesh(structure, MeshSizeSpec(interface=0.7, bulk=1.4))
+    assert mesh.table is not None
+    assert "pore" not in mesh.table.phases
+    assert len(mesh.names) == len(structure.bodies) - 1
+
+
+@pytest.mark.skipif(not (REAL / "nrel_nmc1cal_crop_a.npz").exists(), reason="the real images are not here")
+def test_mesh_of_a_real_electrode() -> None:
+    structure = built(
+        REAL / "nrel_nmc1cal_crop_a.npz", crop=[[0, 0, 0], [15.9, 15.9, 15.9]], labels={"NMC": [1], "SE": [0, 2]},
+        least_volume={"NMC": 1.0, "SE": 1.0}, split={"NMC": {"least_depth": 0.4, "smoothing": 0.4, "least_volume": 5.0}},
+    )  # fmt: skip
+    mesh = check_mesh(structure, MeshSizeSpec(interface=1.2, bulk=2.4))
+    assert mesh.names == list(structure.bodies.names)
+
+
+@pytest.mark.skipif(
+    not (REAL / "eth_nmc_2000bar_slice115.npz").exists(), reason="the real images are not here"
+)
+def test_mesh_of_a_real_section() -> None:
+    structure = built(
+        REAL / "eth_nmc_2000bar_slice115.npz", dataset="labels", crop=[[0, 0, 0], [40, 0, 40]], axes="yzx",
+        labels={"NMC": [1], "SE": [0]}, least_volume={"NMC": 1.0, "SE": 1.0},
+        split={"NMC": {"least_depth": 0.4, "smoothing": 0.4, "least_volume": 5.0}},
+    )  # fmt: skip
+    mesh = check_mesh(structure, MeshSizeSpec(interface=0.6, bulk=1.8))
+    assert mesh.dimension == 2
