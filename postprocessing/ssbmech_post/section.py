@@ -82,7 +82,7 @@ def cut(step: VtxStep, stack_axis: int) -> Section:
     low, high = step.points[:, normal].min(), step.points[:, normal].max()
     # Slightly off the middle: a plane through nodes would give triangles without area.
     position = float(low + (0.5 + 1.2345e-6) * (high - low))
-    pairs, share, triangles, source = _marching_tetrahedra(simplices, step.points[:, normal] - position)
+    pairs, share, triangles, source = marching_tetrahedra(simplices, step.points[:, normal] - position)
     if len(triangles) == 0:
         raise RunFolderError("fields", "the plane of the section meets no cell")
 
@@ -112,7 +112,7 @@ def body_of_cells(step: VtxStep) -> IntArray:
     return np.asarray(piece[step.cells[:, 0]], dtype=np.int64)
 
 
-def _marching_tetrahedra(
+def marching_tetrahedra(
     tets: IntArray, distance: FloatArray
 ) -> tuple[IntArray, FloatArray, IntArray, IntArray]:
     """Cut tetrahedra (n, 4) by the zero of `distance` at the nodes.

@@ -42,11 +42,11 @@ def new_figure(width: float = 4.8, height: float = 3.5) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: Path) -> Path:
-    """Write the figure as PNG of exactly its size and return the path."""
+def save(figure: Figure, path: Path, dpi: float = DPI) -> Path:
+    """Write the figure as PNG of exactly its size, `dpi` pixels per inch, and return the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with publication():
-        figure.savefig(path, dpi=DPI)
+        figure.savefig(path, dpi=dpi)
     return path
 
 
