@@ -16,16 +16,24 @@ from ssbmech_mesh.simplex import Floats, Ints, SimplexMesh
 _MOST_LABELS = 5  # of one node that are followed; more meet only in voxel noise
 _CHUNK = 16_384  # cells at a time: their normals stay in the cache
 _STILL = 3e-4  # moves below this share of the shortest edge are not made
+_WEAK = 1e-4  # squared slope (1 at a plane interface) under which an interface has no side
 _HALVINGS = 4  # of a move that makes a cell too flat, before it is given up
 
 
 def fit(
-    mesh: SimplexMesh, field: LabelShares, box: Floats, target: Floats, floor: float, rounds: int
+    mesh: SimplexMesh,
+    field: LabelShares,
+    box: Floats,
+    target: Floats,
+    *,
+    floor: float,
+    smoothing: float,
+    rounds: int,
 ) -> None:
     """Even out the nodes and move those between bodies onto the interface, in turns; steer volumes to the target.
 
     mesh has nodes of (N, d) and body k of label k + 1. target (bodies,): µm^3, µm^2 for d = 2. floor: degrees that angles keep
-    from 0 and from 180. Sets mesh.nodes and the bias of the field.
+    from 0 and from 180. smoothing: width of the weights of the image in edge lengths. Sets mesh.nodes and the shift of the field.
     """
     free = ~((mesh.nodes == 0.0) | (mesh.nodes == box))
     groups = _nodes_between(mesh)
@@ -36,14 +44,15 @@ def fit(
     facet, pair = mesh.interfaces()
     inner = _averages(unique_edges(mesh.cells), free, np.ones_like(rank), ~between)
     outer = _averages(unique_edges(facet), free, rank, between)
-    length = _shortest_edges(mesh)
+    length = shortest_edges(mesh)
+    scale = smoothing * length
     for turn in range(rounds):
         weight = 0.7 if turn < rounds - 3 else 0.3
         step = weight * (outer @ mesh.nodes) + 0.5 * (inner @ mesh.nodes)
         wanted = mesh.nodes + step * free
         for group in groups:
             at = group.nodes
-            wanted[at] = _onto_interface(field, wanted[at], group.labels, free[at], length[at])
+            wanted[at] = _onto_interface(field, wanted[at], group.labels, free[at], length[at], scale[at])
         still = np.linalg.norm(wanted - mesh.nodes, axis=1) < _STILL * length
         wanted[still] = mesh.nodes[still]
         mesh.nodes = _guarded(mesh.nodes, wanted, mesh.cells, floor)
@@ -54,10 +63,7 @@ def fit(
 def _steer(mesh: SimplexMesh, field: LabelShares, area: Floats, pair: Ints, target: Floats) -> None:
     """Shift the interfaces of bodies whose volume is off."""
     surface = np.bincount(pair.ravel(), np.repeat(area, 2), len(mesh.names))
-    shift = (target - mesh.body_volumes()) / np.maximum(surface, 1e-300)
-    # slope of the difference of two shares at a plane
-    steep = 4.0 / (3.0 * field.kernel * float(np.prod(field.voxel_size) ** (1.0 / len(field.voxel_size))))
-    field.bias[1:] = np.clip(field.bias[1:] + 0.5 * steep * shift, -0.8, 0.8)
+    field.shift[1:] += 0.5 * (target - mesh.body_volumes()) / np.maximum(surface, 1e-300)
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,7 @@ def _averages(
     return sparse.csr_matrix((entries, place), shape=(len(rank), len(rank)))
 
 
-def _shortest_edges(mesh: SimplexMesh) -> Floats:
+def shortest_edges(mesh: SimplexMesh) -> Floats:
     """Shortest edge at each node (N,)."""
     edges = unique_edges(mesh.cells)
     size = np.linalg.norm(mesh.nodes[edges[:, 1]] - mesh.nodes[edges[:, 0]], axis=1)
@@ -113,19 +119,25 @@ def _shortest_edges(mesh: SimplexMesh) -> Floats:
 
 
 def _onto_interface(
-    field: LabelShares, points: Floats, labels: Ints, free: NDArray[np.bool_], length: Floats
+    field: LabelShares,
+    points: Floats,
+    labels: Ints,
+    free: NDArray[np.bool_],
+    length: Floats,
+    scale: Floats,
 ) -> Floats:
     """Two Gauss-Newton steps of least length to where the labels (P, A) have equal shares."""
-    weak = 5e-5 / float(field.voxel_size.max()) ** 2  # squared slope under which the interface has no side
     for _ in range(2):
-        miss, slope = field.differences(points, labels)
+        miss, slope = field.differences(points, labels, scale)
         slope *= free[:, None, :]
         if labels.shape[1] == 2:
             steep = np.einsum("pi,pi->p", slope[:, 0], slope[:, 0])
-            step = -slope[:, 0] * np.where(steep > weak, miss[:, 0] / np.maximum(steep, 1e-300), 0.0)[:, None]
+            step = (
+                -slope[:, 0] * np.where(steep > _WEAK, miss[:, 0] / np.maximum(steep, 1e-300), 0.0)[:, None]
+            )
         else:
             value, vector = np.linalg.eigh(np.einsum("pai,paj->pij", slope, slope))
-            known = value > np.maximum(0.05 * value[:, -1:], weak)  # else along the interface
+            known = value > np.maximum(0.05 * value[:, -1:], _WEAK)  # else along the interface
             inverse = np.where(known, 1.0 / np.maximum(value, 1e-300), 0.0)
             along = np.einsum("pkj,pak,pa->pj", vector, slope, miss)
             step = -np.einsum("pij,pj->pi", vector, inverse * along)

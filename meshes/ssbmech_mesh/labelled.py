@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from ssbmech_mesh.errors import MeshError
-from ssbmech_mesh.fit import fit
+from ssbmech_mesh.fit import fit, shortest_edges
 from ssbmech_mesh.gradation import Gradation, LabelSizes
 from ssbmech_mesh.lattice import refined_lattice
 from ssbmech_mesh.shares import LabelShares
 from ssbmech_mesh.simplex import Floats, Ints, SimplexMesh
 
+SMOOTHING = 0.5  # width of the weights of the smooth image in edge lengths
+_CRUMB = 8  # cells; smaller parts of a body that has a larger one are not worth a mesh
 _FLOOR = {2: 20.0, 3: 12.0}  # degrees; the lattices have 45
 
 
@@ -25,30 +28,32 @@ def mesh_labels(
     voxel_size: tuple[float, float, float],
     sizes: LabelSizes,
     *,
-    kernel: float = 1.0,
+    smoothing: float = SMOOTHING,
     smallest_angle: float | None = None,
     rounds: int = 18,
 ) -> SimplexMesh:
     """Mesh an image: labels (nx, ny, nz) of 1 to n, edges of a voxel and sizes in µm; label k is body k - 1.
 
-    With nz = 1 the mesh has triangles, in the plane z = 0. kernel: reach of the smoothing in voxels (1 to 3). smallest_angle:
-    degrees between facets; 12 for tetrahedra, 20 for triangles if not given. Raises MeshError for labels that are
+    With nz = 1 the mesh has triangles, in the plane z = 0. smallest_angle: degrees between facets; 12 for
+    tetrahedra, 20 for triangles if not given. smoothing: width of the weights by which the image is
+    smoothed, in edge lengths of the mesh (B-splines with a standard deviation of 0.58 widths; a width is 1 to 2.8
+    voxels, whatever is asked). Raises MeshError for labels that are
     not 1 to n, and for bodies that no cell represents.
     """
     check_sizes(sizes)
-    field, gradation, box = prepared(labels, voxel_size, kernel)
+    field, gradation, box = prepared(labels, voxel_size)
     nodes, cells = refined_lattice(box, sizes.bulk, gradation.size_at(sizes))
-    mesh = labelled_lattice(nodes, cells, field)
+    mesh = labelled_lattice(nodes, cells, field, smoothing)
     missing = np.flatnonzero(np.bincount(mesh.body, minlength=len(mesh.names)) == 0) + 1
     if len(missing):
         raise MeshError(
             f"labels without a cell: {missing.tolist()}; use a smaller interface size or despeckle"
         )
-    return fitted(mesh, field, labels, smallest_angle=smallest_angle, rounds=rounds)
+    return fitted(mesh, field, labels, smallest_angle=smallest_angle, smoothing=smoothing, rounds=rounds)
 
 
 def prepared(
-    labels: NDArray[np.integer], voxel_size: tuple[float, float, float], kernel: float = 1.0
+    labels: NDArray[np.integer], voxel_size: tuple[float, float, float]
 ) -> tuple[LabelShares, Gradation, Floats]:
     """The smooth image, what its sizes need, and the box; in the plane if the image has one layer."""
     if labels.ndim != 3 or not np.issubdtype(labels.dtype, np.integer):
@@ -58,12 +63,10 @@ def prepared(
         raise MeshError(f"labels must be 1 to n without gaps, found {present[:10].tolist()}; renumber them")
     if len(voxel_size) != 3 or not (np.isfinite(voxel_size).all() and min(voxel_size) > 0.0):
         raise MeshError(f"voxel_size must be three positive lengths, not {voxel_size}")
-    if not 1.0 <= kernel <= 3.0:
-        raise MeshError(f"kernel must be 1 to 3 voxels, not {kernel:g}")
     d = 2 if labels.shape[2] == 1 else 3
     image = labels[:, :, 0] if d == 2 else labels
     edges = np.array(voxel_size[:d])
-    return LabelShares(image, edges, kernel), Gradation(image, edges), np.array(image.shape) * edges
+    return LabelShares(image, edges), Gradation(image, edges), np.array(image.shape) * edges
 
 
 def check_sizes(sizes: LabelSizes) -> None:
@@ -77,11 +80,15 @@ def check_sizes(sizes: LabelSizes) -> None:
         raise MeshError(f"the size in necks over their width must be positive, not {sizes.neck:g}")
 
 
-def labelled_lattice(nodes: Floats, cells: Ints, field: LabelShares) -> SimplexMesh:
-    """Cells of the label of their centroid, without spikes; nodes are (N, d)."""
-    names = [f"body_{k:03d}" for k in range(1, len(field.bias))]
-    mesh = SimplexMesh(nodes, cells, field.label(nodes[cells].mean(axis=1)) - 1, names)
-    _remove_spikes(mesh)
+def labelled_lattice(
+    nodes: Floats, cells: Ints, field: LabelShares, smoothing: float = SMOOTHING
+) -> SimplexMesh:
+    """Cells of the label of their centroid, without spikes and crumbs; nodes are (N, d)."""
+    names = [f"body_{k:03d}" for k in range(1, len(field.shift))]
+    mesh = SimplexMesh(nodes, cells, np.zeros(len(cells), np.int64), names)
+    scale = smoothing * shortest_edges(mesh)[cells].min(axis=1)
+    mesh.body = field.label(nodes[cells].mean(axis=1), scale) - 1
+    _tidy(mesh)
     return mesh
 
 
@@ -91,6 +98,7 @@ def fitted(
     labels: NDArray[np.integer],
     *,
     smallest_angle: float | None = None,
+    smoothing: float = SMOOTHING,
     rounds: int = 18,
 ) -> SimplexMesh:
     """The labelled lattice (its nodes move) fitted to its image, with nodes of three coordinates."""
@@ -101,18 +109,44 @@ def fitted(
     voxel = float(np.prod(field.voxel_size))
     target = np.asarray(np.bincount(labels.ravel(), minlength=len(mesh.names) + 1)[1:] * voxel, np.float64)
     box = np.array(labels.shape[:d]) * field.voxel_size
-    fit(mesh, field, box, target, floor, rounds)
+    fit(mesh, field, box, target, floor=floor, smoothing=smoothing, rounds=rounds)
     mesh.nodes = np.pad(mesh.nodes, ((0, 0), (0, 3 - d)))
     return mesh
 
 
-def _remove_spikes(mesh: SimplexMesh) -> None:
-    """A cell with all facets but one towards one other body goes over to it."""
+def connected(count: int, sides: Ints) -> Ints:
+    """Number of the connected part of every cell (count,), for cells that are joined in pairs (F, 2)."""
+    graph = sparse.coo_matrix(
+        (np.ones(len(sides), np.int8), (sides[:, 0], sides[:, 1])), shape=(count, count)
+    )
+    return np.asarray(sparse.csgraph.connected_components(graph, directed=False)[1], dtype=np.int64)
+
+
+def _tidy(mesh: SimplexMesh) -> None:
+    """Cells with all facets but one towards one other body go over to it; so do crumbs to the body they touch most."""
     _, sides = mesh.facets()
     sides = sides[sides[:, 1] >= 0]
     for _ in range(3):
-        differ = sides[mesh.body[sides[:, 0]] != mesh.body[sides[:, 1]]]
-        cell, other = differ.ravel(), mesh.body[differ[:, ::-1].ravel()]
-        pair, count = np.unique(cell * len(mesh.names) + other, return_counts=True)
+        cell, body, count = _contacts(np.arange(len(mesh.cells)), mesh, sides)
         change = count >= mesh.dimension
-        mesh.body[pair[change] // len(mesh.names)] = pair[change] % len(mesh.names)
+        mesh.body[cell[change]] = body[change]
+    for _ in range(2):
+        part = connected(len(mesh.cells), sides[mesh.body[sides[:, 0]] == mesh.body[sides[:, 1]]])
+        size, home = np.bincount(part), np.zeros(int(part.max()) + 1, np.int64)
+        home[part] = mesh.body
+        largest = np.zeros(len(mesh.names), np.int64)
+        np.maximum.at(largest, home, size)
+        crumb = (size < _CRUMB) & (size < largest[home])
+        which, body, count = _contacts(part, mesh, sides)
+        order = np.lexsort((body, -count, which))
+        which, first = np.unique(which[order], return_index=True)
+        home[which] = np.where(crumb[which], body[order][first], home[which])
+        mesh.body = home[part]
+
+
+def _contacts(part: Ints, mesh: SimplexMesh, sides: Ints) -> tuple[Ints, Ints, Ints]:
+    """Parts of the mesh, another body they touch, and by how many facets."""
+    differ = sides[mesh.body[sides[:, 0]] != mesh.body[sides[:, 1]]]
+    pair = part[differ.ravel()] * len(mesh.names) + mesh.body[differ[:, ::-1].ravel()]
+    pair, count = np.unique(pair, return_counts=True)
+    return pair // len(mesh.names), pair % len(mesh.names), count

@@ -10,12 +10,11 @@ from math import factorial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from ssbmech_mesh.cell_count import lattice_with_cells
 from ssbmech_mesh.errors import MeshError
 from ssbmech_mesh.gradation import FINEST, Gradation, LabelSizes
-from ssbmech_mesh.labelled import check_sizes, fitted, labelled_lattice, prepared
+from ssbmech_mesh.labelled import check_sizes, connected, fitted, labelled_lattice, prepared
 from ssbmech_mesh.lattice import refined_lattice
 from ssbmech_mesh.shares import LabelShares
 from ssbmech_mesh.simplex import Floats, Ints, SimplexMesh
@@ -129,7 +128,7 @@ def _kept(mesh: SimplexMesh, structure: Structure) -> tuple[NDArray[np.bool_], l
         raise MeshError("no cell of the mesh is solid; use a smaller mesh_size.interface")
     _, sides = mesh.facets()
     inner = sides[(sides[:, 1] >= 0)]
-    part = _parts(len(mesh.cells), inner[keep[inner].all(axis=1)])
+    part = connected(len(mesh.cells), inner[keep[inner].all(axis=1)])
     volume = mesh.volumes()
     loose = keep & (part != np.bincount(part[keep], volume[keep]).argmax())
     if not loose.any():
@@ -146,14 +145,6 @@ def _kept(mesh: SimplexMesh, structure: Structure) -> tuple[NDArray[np.bool_], l
         f"{_plural(number, 'piece')} of solid that hang on nothing (no facet joins them to the rest) were left out: "
         f"{', '.join(shares)}."
     ]
-
-
-def _parts(count: int, sides: Ints) -> Ints:
-    """Number of the connected part of every cell, for cells joined in pairs (F, 2)."""
-    graph = sparse.coo_matrix(
-        (np.ones(len(sides), np.int8), (sides[:, 0], sides[:, 1])), shape=(count, count)
-    )
-    return np.asarray(sparse.csgraph.connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
 def _cut(mesh: SimplexMesh, keep: NDArray[np.bool_]) -> SimplexMesh:
@@ -206,7 +197,7 @@ def _piece_notes(mesh: SimplexMesh) -> list[str]:
     """Bodies that lie in several parts."""
     _, sides = mesh.facets()
     inner = sides[sides[:, 1] >= 0]
-    part = _parts(len(mesh.cells), inner[mesh.body[inner[:, 0]] == mesh.body[inner[:, 1]]])
+    part = connected(len(mesh.cells), inner[mesh.body[inner[:, 0]] == mesh.body[inner[:, 1]]])
     _, first = np.unique(part, return_index=True)
     number = np.bincount(mesh.body[first], minlength=len(mesh.names))
     several = np.flatnonzero(number > 1)
