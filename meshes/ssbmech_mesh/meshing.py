@@ -165,7 +165,7 @@ def _merged_notes(merged: Merged, draft: _Draft) -> list[str]:
     gone = f"; {_named(merged.vanished)} vanished" if merged.vanished else ""
     return [
         f"{_plural(merged.pieces, 'piece')} smaller than about a cell of {draft.sizes.interface:.3g} µm went over to "
-        f"neighbours, {share:.2g} % of the box{gone}."
+        f"neighbours, {share:.3g} % of the box{gone}."
     ]
 
 
@@ -179,7 +179,7 @@ def _narrow_notes(structure: Structure, draft: _Draft) -> list[str]:
         if share > _NOTED:
             phase = structure.bodies.phases[group[0] - 1]
             notes.append(
-                f"{100 * share:.2g} % of the volume of {phase} is narrower than the edges there ({finest:.3g} µm): less than "
+                f"{100 * share:.3g} % of the volume of {phase} is narrower than the edges there ({finest:.3g} µm): less than "
                 "one cell across; mesh_size.neck of at most 1 or a smaller interface size refine it."
             )
     return notes
