@@ -236,7 +236,7 @@ def _without_specks(labels: Labels, matrix: int, periodic: bool) -> Labels:
     at = np.stack(np.nonzero(few[cluster]), axis=1)
     labels = labels.copy()
     while len(at):
-        found = np.full(len(at), matrix, dtype=np.int32)
+        found: Labels = np.full(len(at), matrix, dtype=np.int32)
         for step in (*np.eye(3, dtype=np.int64), *-np.eye(3, dtype=np.int64)):
             beside = np.clip(at + step, 0, np.array(labels.shape) - 1)
             near = labels[beside[:, 0], beside[:, 1], beside[:, 2]]

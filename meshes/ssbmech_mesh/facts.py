@@ -25,8 +25,8 @@ def structure_facts(structure: Structure, areas: bool = True) -> dict[str, Any]:
     volume_fraction: of every phase. bodies, particles: their numbers by phase. coordination: by phase, mean number of other
     particles that a particle shares faces of voxels with, across periodic faces too. percolation: by phase, clusters of voxels
     joined by faces (by edges in a section) along z: shares of the phase in clusters that span the height, reach its low end, its
-    high end or neither. interface_area by "phase|phase": stereology (`crofton_areas`), of a phase with itself between different
-    particles; left out in a section, or with areas = False.
+    high end or neither. interface_area (interface_length in a section) by "phase|phase": stereology (`crofton_areas`), of
+    a phase with itself between different particles; left out with areas = False.
     """
     inner = _composite(structure)
     values, names = inner.phase_image()
@@ -53,11 +53,8 @@ def structure_facts(structure: Structure, areas: bool = True) -> dict[str, Any]:
         name: float(others[: len(is_particle)][is_particle & (phase_of_unit == names.index(name))].mean())
         for name in facts["particles"]
     }
-    if areas and inner.labels.shape[2] > 1:
-        image = PhaseImage(values, inner.voxel_size, names=names)
-        found = interface_areas(image, unit[inner.labels])
-        facts["interface_area"] = {f"{a}|{b}": area for (a, b), area in found.items()}
-        facts["interface_area_by"] = "stereology on voxels"
+    if areas:
+        facts |= _areas(inner, values, names, unit)
     return facts
 
 
@@ -110,6 +107,21 @@ def _composite(structure: Structure) -> Structure:
         low, high = (round(end / size[2]) for end in structure.composite)
         labels = labels[:, :, low:high]
     return replace(structure, labels=labels, voxel_size=size, composite=None).compact()
+
+
+def _areas(
+    structure: Structure, values: NDArray[np.uint8], names: tuple[str, ...], unit: Ints
+) -> dict[str, Any]:
+    """Areas; for a section lengths, with a depth at which the voxels are most nearly cubes."""
+    x, y, z = structure.voxel_size
+    flat = structure.labels.shape[1] == 1
+    depth = float(np.sqrt(x * z)) if flat else y
+    found = interface_areas(PhaseImage(values, (x, depth, z), names=names), unit[structure.labels])
+    key, share = ("interface_length", depth) if flat else ("interface_area", 1.0)
+    return {
+        key: {f"{a}|{b}": area / share for (a, b), area in found.items()},
+        f"{key}_by": "stereology on voxels",
+    }
 
 
 def _units(structure: Structure) -> tuple[Ints, Ints, NDArray[np.bool_]]:

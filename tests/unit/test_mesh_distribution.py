@@ -11,10 +11,12 @@ from ssbmech_mesh.distribution import (
     from_table,
     lognormal,
     scale_to_volume,
+    size_law,
     uniform,
     volume_quantiles,
 )
 from ssbmech_mesh.errors import MeshError
+from ssbmech_mesh.specs import SizeSpec
 
 Z90 = float(norm.ppf(0.9))
 
@@ -100,3 +102,19 @@ def test_bad_input_is_refused() -> None:
         from_table([1.0, 2.0], [0.0, 90.0])
     with pytest.raises(MeshError, match="outside the limits"):
         lognormal(4.0, 0.3, minimum=5.0, maximum=6.0)
+
+
+def test_laws_of_blocks() -> None:
+    three = size_law(SizeSpec(D10=3.0, D50=4.5, D90=6.5))
+    assert float(three.quantile(np.array([0.5]))[0]) == pytest.approx(4.5, rel=1e-9)
+    assert float(size_law(SizeSpec(median=4.0, sigma=0.2)).quantile(np.array([0.9]))[0]) == pytest.approx(
+        4.0 * np.exp(0.2 * 1.2815515655446004), rel=1e-9
+    )
+    even = size_law(SizeSpec(distribution="uniform", minimum=2.0, maximum=6.0))
+    np.testing.assert_allclose(even.quantile(np.array([0.25, 0.75])), [3.0, 5.0])
+    table = size_law(SizeSpec(distribution="table", table=((2.0, 0.0), (4.0, 50.0), (5.0, 100.0))))
+    assert float(table.quantile(np.array([0.75]))[0]) == pytest.approx(4.5)
+    with pytest.raises(MeshError, match="a uniform diameter needs maximum, minimum; maximum is missing"):
+        size_law(SizeSpec(distribution="uniform", minimum=2.0))
+    with pytest.raises(MeshError, match="D10, D50, D90 cannot take median too"):
+        size_law(SizeSpec(D10=3.0, D50=4.5, D90=6.5, median=4.0))
