@@ -138,10 +138,11 @@ def check_names(mesh: SimplexMesh) -> None:
     if len(set(every)) < len(every):
         double = sorted({name for name in every if every.count(name) > 1})
         raise MeshError(f"bodies and surfaces need names of their own; twice: {', '.join(double)}")
-    odd = [name for name in every if not _is_name(name)]
+    phases = mesh.table.phases if mesh.table is not None else ()
+    odd = [name for name in (*every, *dict.fromkeys(phases)) if not _is_name(name)]
     if odd:
         raise MeshError(
-            f"{odd[0]!r} cannot be the name of a body or a surface: 1 to 120 bytes, printable, without double quotes and "
+            f"{odd[0]!r} cannot be the name of a body, a phase or a surface: 1 to 120 bytes, printable, without double quotes and "
             "without spaces at the ends"
         )
 

@@ -185,8 +185,9 @@ def _opened(path: Path) -> Iterator[Any]:
         item = ElementTree.parse(path).find("Domain/Grid/Topology/DataItem")
     except ElementTree.ParseError as error:
         raise MeshError(f"{path} is no XDMF file: {error}") from error
-    text = (item.text or "").strip() if item is not None else ""
-    heavy = path.parent / text.partition(":")[0]
+    if item is None or not item.text:
+        raise MeshError(f"{path} holds no mesh")
+    heavy = path.parent / item.text.strip().partition(":")[0]
     if not heavy.is_file():
         raise MeshError(f"{path} refers to {heavy.name}, which is not beside it; keep the two files together")
     try:

@@ -41,7 +41,9 @@ def heavy_file(path: Path) -> Path | None:
     if grid is None or not any(note.get("Name", "").startswith(f"{FORMAT}: bodies") for note in notes):
         return None
     item = grid.find("Topology/DataItem")
-    heavy = path.parent / ((item.text or "") if item is not None else "").strip().partition(":")[0]
+    if item is None or not item.text:
+        raise MeshReadError(f"{path} holds no mesh; write it again")
+    heavy = path.parent / item.text.strip().partition(":")[0]
     if not heavy.is_file():
         raise MeshReadError(
             f"{path} refers to {heavy.name}, which is not beside it; keep the two files together"
