@@ -214,16 +214,21 @@ def _check_contacts(composite: Composite, case: Case) -> Iterator[Problem]:
     certain = [(name, composite.matrix) for name in composite.particles]
     if composite.arrangement.kind == "random":
         certain += [(name, name) for name in composite.particles]
-    certain += [
-        (name, name) for name, p in composite.particles.items() if p.grains and p.grains.texture != "single"
-    ]
-    for one, other in dict.fromkeys(certain):
+    for one, other in certain:
         if one in case.phases and other in case.phases and case.interface(one, other) is None:
-            yield Problem(
-                "interfaces",
-                f"has no law where {one} meets {other}",
-                allowed=f"an entry between: [{one}, {other}]",
-            )
+            missing, entry = f"has no law where {one} meets {other}", f"an entry between: [{one}, {other}]"
+            yield Problem("interfaces", missing, allowed=entry)
+    for name, population in composite.particles.items():
+        if population.grains is not None and population.grains.texture != "single":
+            yield from _check_boundaries(name, case)
+
+
+def _check_boundaries(name: str, case: Case) -> Iterator[Problem]:
+    """A law between the grains of a particle, or one between particles that serves there too."""
+    if name in case.phases and not any(law.pair == frozenset((name,)) for law in case.interfaces):
+        missing = f"has no law for the grain boundaries of {name}"
+        entry = f"an entry between: [{name}, {name}] with grain_boundary: true"
+        yield Problem("interfaces", missing, allowed=entry)
 
 
 def _check_image(image: ImageStructure, case: Case) -> Iterator[Problem]:
@@ -252,6 +257,8 @@ def _check_image(image: ImageStructure, case: Case) -> Iterator[Problem]:
                 )
     for name, grains in image.grains.items():
         yield from _check_grains(f"{KEY}.grains.{name}", grains)
+        if grains.texture != "single":
+            yield from _check_boundaries(name, case)
     for name in (*image.split, *image.bodies):
         if name in case.phases and case.interface(name, name) is None:
             yield Problem(
