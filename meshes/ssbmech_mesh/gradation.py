@@ -84,14 +84,17 @@ class Gradation:
         return np.asarray(depth[(slice(_BORDER, -_BORDER),) * depth.ndim])
 
     def narrow_share(self, group: tuple[int, ...], width: float) -> float:
-        """Share of the voxels of a group of labels that no ball (disc) of this diameter inside the group reaches."""
+        """Share of the voxels of a group of labels that no ball (disc) of this diameter inside the group reaches.
+
+        What is an even number of voxels wide counts as one voxel narrower.
+        """
         depth = self.depth(group)
         if np.isinf(depth).any():
             return 0.0
         radius = 0.5 * (
             width + float(self.voxel_size.min())
         )  # to the nearest voxel outside, not to the boundary
-        centre = depth >= radius
+        centre = depth >= radius * (1.0 - 1e-6)  # depth is in single precision
         if not centre.any():
             return 1.0
         covered = ndimage.distance_transform_edt(~centre, sampling=self.voxel_size) < radius
