@@ -97,7 +97,7 @@ def _named_surfaces(
 def _return_memory() -> None:
     """Give freed memory back to the system, where the C library can (glibc).
 
-    Open MPI tells it to keep all, and making a mesh takes several times the memory that the mesh needs.
+    It would keep most of it: making a mesh takes several times the memory that the mesh needs.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
