@@ -92,7 +92,8 @@ def report_of(
         structure=dict(structure),
         notes=tuple(notes),
         seconds=seconds,
-        asked=dict(structure.get("volume_fraction_asked", {})),
+        # A plane section has the fractions of the volume only on average.
+        asked=dict(structure.get("volume_fraction_asked", {})) if mesh.dimension == 3 else {},
     )
 
 
