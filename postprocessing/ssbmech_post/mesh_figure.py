@@ -149,7 +149,7 @@ def show_angles(axes: Axes, mesh: TaggedMesh) -> None:
     below = int(np.sum(least < _POOR))
     text = f"{below:,} of {len(least):,} cells below {_POOR:g}°\nsmallest {least.min():.1f}°, largest {angles.max():.1f}°"
     axes.legend(title=text, loc="upper right", title_fontsize=8.5, alignment="left")
-    axes.text(ideal, 1.0, " equilateral", transform=axes.get_xaxis_transform(), rotation=90, ha="right", va="top",
+    axes.text(ideal, 1.0, " regular cell", transform=axes.get_xaxis_transform(), rotation=90, ha="right", va="top",
               fontsize=8, color=style.GREY)  # fmt: skip
 
 
