@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
+from math import factorial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from ssbmech_mesh.simplex import Floats, Ints, SimplexMesh
 _MOST_LABELS = 5  # of one node that are followed; more meet only in voxel noise
 _CHUNK = 16_384  # cells at a time: their normals stay in the cache
 _STILL = 3e-4  # moves below this share of the shortest edge are not made
+_GAIN = 0.8  # of the steering; above one it would swing
 _WEAK = 1e-4  # squared slope (1 at a plane interface) under which an interface has no side
 _HALVINGS = 4  # of a move that makes a cell too flat, before it is given up
 
@@ -63,7 +65,7 @@ def fit(
 def _steer(mesh: SimplexMesh, field: LabelShares, area: Floats, pair: Ints, target: Floats) -> None:
     """Shift the interfaces of bodies whose volume is off."""
     surface = np.bincount(pair.ravel(), np.repeat(area, 2), len(mesh.names))
-    field.shift[1:] += 0.5 * (target - mesh.body_volumes()) / np.maximum(surface, 1e-300)
+    field.shift[1:] += _GAIN * (target - _body_volumes(mesh)) / np.maximum(surface, 1e-300)
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,22 @@ def _too_flat(nodes: Floats, cells: Ints, floor: float) -> NDArray[np.bool_]:
             bad |= product * product > limit * square[i] * square[j]
         flat[start : start + _CHUNK] = bad
     return flat
+
+
+def _body_volumes(mesh: SimplexMesh) -> Floats:
+    """As SimplexMesh.body_volumes, faster."""
+    coordinates = np.ascontiguousarray(mesh.nodes.T)
+    volume = np.zeros(len(mesh.cells))
+    for start in range(0, len(mesh.cells), _CHUNK):
+        corner = coordinates[:, mesh.cells[start : start + _CHUNK].T]
+        edge = corner[:, 1:] - corner[:, :1]
+        if len(corner) == 2:
+            six = edge[0, 0] * edge[1, 1] - edge[1, 0] * edge[0, 1]
+        else:
+            six = np.einsum("ip,ip->p", _cross(edge[:, 0], edge[:, 1]), edge[:, 2])
+        volume[start : start + _CHUNK] = six
+    total = np.bincount(mesh.body, volume, minlength=len(mesh.names))
+    return np.asarray(total / factorial(mesh.dimension), dtype=np.float64)
 
 
 def _normals(corner: Floats) -> tuple[Floats, list[Floats]]:
