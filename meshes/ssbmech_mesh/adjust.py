@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ssbmech_mesh.relocate import Held
 from ssbmech_mesh.simplex import Floats, Ints, SimplexMesh
 
 
@@ -17,26 +18,24 @@ def flatten_faces(mesh: SimplexMesh, box: Sequence[float]) -> None:
             mesh.nodes[np.abs(mesh.nodes[:, axis] - wall) < tolerance, axis] = wall
 
 
-def match_volumes(
-    mesh: SimplexMesh, box: Sequence[float], center: Floats, radius: Floats, exact: Floats
-) -> None:
+def match_volumes(mesh: SimplexMesh, held: Held, center: Floats, radius: Floats, exact: Floats) -> None:
     """Move the nodes of each particle's surface outwards until its polyhedron has its exact volume.
 
     Flat triangles cut the corners of a sphere: with nodes on the sphere, a particle lacks volume in
-    proportion to the squared edge length. Each node moves along the radius (within the face of the box it may
-    lie on) in proportion to the squared length of the edges there, so that narrow, finely meshed necks are
+    proportion to the squared edge length. Each node that is not pinned moves along the radius (within the planes
+    it may lie in) in proportion to the squared length of the edges there, so that narrow, finely meshed necks are
     left as they are. Bodies 0 to len(center) - 1 are the particles, in the order of center (n, 3), radius
     (n,) and exact volume (n,).
     """
     facet, pair = mesh.interfaces()
     for k in range(len(center)):
         own = facet[(pair == k).any(axis=1)]
-        direction = _outward(mesh, own, center[k], radius[k], box)
+        direction = _outward(mesh, own, center[k], radius[k], held)
         cells = mesh.cells[mesh.body == k]
         _bring_to_volume(mesh, cells, direction, exact[k])
 
 
-def _outward(mesh: SimplexMesh, facet: Ints, center: Floats, radius: float, box: Sequence[float]) -> Floats:
+def _outward(mesh: SimplexMesh, facet: Ints, center: Floats, radius: float, held: Held) -> Floats:
     """Displacement of every node (N, 3) for a unit factor: h^2 / (8 r) along the radius."""
     length = np.zeros(len(mesh.nodes))
     count = np.zeros(len(mesh.nodes))
@@ -46,11 +45,8 @@ def _outward(mesh: SimplexMesh, facet: Ints, center: Floats, radius: float, box:
             np.add.at(length, end, squared)
             np.add.at(count, end, 1.0)
     move = np.zeros_like(mesh.nodes)
-    on = count > 0.0
-    radial = (mesh.nodes[on] - center) / radius
-    for axis, side in enumerate(box):
-        flat = (mesh.nodes[on, axis] == 0.0) | (mesh.nodes[on, axis] == side)
-        radial[flat, axis] = 0.0
+    on = (count > 0.0) & ~held.pinned
+    radial = np.einsum("nij,nj->ni", held.free[on], (mesh.nodes[on] - center) / radius)
     move[on] = (length[on] / count[on] / (8.0 * radius))[:, None] * radial
     return move
 

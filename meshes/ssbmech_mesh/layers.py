@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ssbmech_mesh.bodies import joined, plain_table
+from ssbmech_mesh.bodies import BodyTable, joined, plain_table
 from ssbmech_mesh.errors import MeshError
 from ssbmech_mesh.specs import LayerSpec, LayersSpec
 from ssbmech_mesh.structure import Structure
@@ -51,7 +51,7 @@ def add_layers(structure: Structure, layers: LayersSpec) -> Structure:
         if layer is None:
             continue
         number = _voxels(structure, key, layer)
-        label = _continued(structure, layer.phase)
+        label = continued(structure.bodies, layer.phase)
         if label is None:
             name = layer.phase if layer.phase not in bodies.names else f"{layer.phase}_{key}"
             bodies = joined(bodies, plain_table([name], [layer.phase]))
@@ -93,9 +93,9 @@ def _voxels(structure: Structure, key: str, layer: LayerSpec) -> int:
     return number
 
 
-def _continued(structure: Structure, phase: str) -> int | None:
-    """Label of the body that a layer of this phase belongs to."""
-    own = np.flatnonzero(structure.bodies.of_phase(phase) & (structure.bodies.particle < 0))
-    if len(own) != 1 or structure.bodies.phases.count(phase) != 1:
+def continued(bodies: BodyTable, phase: str) -> int | None:
+    """Label of the body that a layer of this phase belongs to: the only one of its phase, if it is no particle."""
+    own = np.flatnonzero(bodies.of_phase(phase) & (bodies.particle < 0))
+    if len(own) != 1 or bodies.phases.count(phase) != 1:
         return None
     return int(own[0]) + 1

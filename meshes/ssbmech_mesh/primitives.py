@@ -15,6 +15,7 @@ import numpy as np
 
 from ssbmech_mesh.adjust import flatten_faces, match_volumes
 from ssbmech_mesh.errors import MeshError
+from ssbmech_mesh.relocate import held_by_spheres
 from ssbmech_mesh.session import gmsh_model
 from ssbmech_mesh.simplex import Floats, Ints, SimplexMesh, from_gmsh
 
@@ -102,7 +103,8 @@ def sphere_in_box(
     flatten_faces(mesh, box)
     if exact_volume:
         volume = 4.0 / 3.0 * pi * a**3
-        match_volumes(mesh, box, np.array([middle]), np.array([a]), np.array([volume]))
+        center = np.array([middle])
+        match_volumes(mesh, held_by_spheres(mesh, box, center), center, np.array([a]), np.array([volume]))
     mesh.write(out)
     return mesh
 

@@ -20,7 +20,7 @@ from ssbmech_mesh.bodies import BodyTable
 from ssbmech_mesh.cuts import seam_rotation
 from ssbmech_mesh.errors import MeshError
 from ssbmech_mesh.packing import Packing, pack
-from ssbmech_mesh.relocate import relocate, worst_angles
+from ssbmech_mesh.relocate import held_by_spheres, relocate, worst_angles
 from ssbmech_mesh.report import MeshReport, report_of, size_quantiles
 from ssbmech_mesh.session import gmsh_model
 from ssbmech_mesh.simplex import Floats, SimplexMesh, from_gmsh
@@ -60,15 +60,16 @@ def mesh_packing(packing: Packing, spec: MicrostructureSpec) -> SimplexMesh:
             gmsh.model.addPhysicalGroup(3, [tag], name=f"{spec.particles}_{k + 1:03d}")
         rest = [tag for _, tag in gmsh.model.getEntities(3) if tag not in set(pieces)]
         gmsh.model.addPhysicalGroup(3, rest, name=spec.matrix)
-        _tetrahedra(grid)
+        generate_tetrahedra(grid)
         mesh = from_gmsh(3)
     mesh.table = _table(packing, spec, mesh.names)
     mesh.orient()
     flatten_faces(mesh, packing.box)
-    match_volumes(mesh, packing.box, center, radius, exact)
+    held = held_by_spheres(mesh, packing.box, center)
+    match_volumes(mesh, held, center, radius, exact)
     for _ in range(_ROUNDS):  # each correction of the volumes is much smaller than the one before
-        relocate(mesh, packing.box, center)
-        match_volumes(mesh, packing.box, center, radius, exact)
+        relocate(mesh, held)
+        match_volumes(mesh, held, center, radius, exact)
         if float(worst_angles(mesh).min()) > _GOOD_ANGLE:
             break
     if float(mesh.volumes().min()) <= 0.0:
@@ -105,7 +106,8 @@ def _geometry(packing: Packing) -> tuple[list[int], Floats, Floats]:
     return pieces, centers, radii
 
 
-def _tetrahedra(grid: SizeGrid) -> None:
+def generate_tetrahedra(grid: SizeGrid) -> None:
+    """Tetrahedra of the current gmsh model with edge lengths of a grid."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "size.bin"
         grid.write(path)
