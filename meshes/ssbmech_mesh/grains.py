@@ -303,8 +303,8 @@ def _changes(
     short = sum(piece.aspect < spec.aspect and len(piece.goal) > 1 for piece in pieces.values())
     if spec.texture == "radial" and short:
         notes.append(
-            f"{phase}: in {short} pieces of particles rods of aspect {spec.aspect:g} are longer than the way to the centre "
-            "or core; they are shorter and wider there"
+            f"{phase}: in {short} of {len(pieces)} pieces of particles rods of aspect {spec.aspect:g} are longer than the way "
+            "to the centre or core; they are shorter and wider there"
         )
     return notes
 
