@@ -16,7 +16,7 @@ from ssbmech_post import style
 from ssbmech_post.mesh_colours import QUALITY_LIMIT, QUALITY_MAP, TEXTURE_MAP, axis_key, phase_colours
 from ssbmech_post.mesh_input import TaggedMesh
 from ssbmech_post.mesh_render import PIXELS, Photograph, projected
-from ssbmech_post.mesh_scene import Facets, Patch
+from ssbmech_post.mesh_scene import Facets, Patch, is_box
 from ssbmech_post.vtx import FloatArray
 
 Colour = Literal["body", "phase", "orientation", "texture", "quality"]
@@ -172,7 +172,7 @@ def show_key(axes: Axes, look: Look) -> None:
         kind = "dihedral angle" if look.mesh.dimension == 3 else "angle"
         _bar(axes, QUALITY_MAP, round(QUALITY_LIMIT), "max", f"Smallest {kind} (°); circles: the worst")
     elif look.colour in ("body", "phase"):
-        _phases(axes, look.mesh)
+        _phases(axes, look)
     else:
         without = not np.isfinite(look.mesh.bodies.frame[:, 0, 2]).all()
         text = "Colour: direction of the c axis" + ("; grey: no crystal axes" if without else "")
@@ -189,17 +189,20 @@ def _bar(axes: Axes, colours: str, high: int, extend: str, title: str) -> None:
     bar.ax.spines["outline"].set_visible(False)
 
 
-def _phases(axes: Axes, mesh: TaggedMesh) -> None:
+def _phases(axes: Axes, look: Look) -> None:
+    """A patch for every phase with its share of the mesh; of the box, with the pores, where the mesh leaves some out."""
+    mesh = look.mesh
+    meshed = float(mesh.volumes().sum() / np.prod(np.ptp(mesh.box, axis=0)[: mesh.dimension]))
+    porous = meshed < 0.999 and is_box(mesh, look.found)
+    shares = [(phase, share * (meshed if porous else 1.0)) for phase, share in mesh.fractions().items()]
+    colours = phase_colours(mesh)
+    if porous:
+        shares.append(("pores", 1.0 - meshed))
+        colours = np.vstack([colours, np.ones(3)])
     measure = "vol%" if mesh.dimension == 3 else "area%"
-    shares = mesh.fractions()
     swatches = [
-        Swatch(
-            facecolor=colour,
-            edgecolor=INK,
-            linewidth=0.5,
-            label=f"{phase}  {100.0 * shares[phase]:.1f} {measure}",
-        )
-        for phase, colour in zip(mesh.bodies.order, phase_colours(mesh), strict=True)
+        Swatch(facecolor=colour, edgecolor=INK, linewidth=0.5, label=f"{name}  {100.0 * share:.1f} {measure}")
+        for (name, share), colour in zip(shares, colours, strict=True)
     ]
     axes.legend(handles=swatches, loc="center", ncols=min(len(swatches), 2 if len(swatches) != 3 else 3), fontsize=9,
                 handlelength=1.2, handleheight=1.0, columnspacing=1.6, borderpad=0.0)  # fmt: skip
