@@ -64,6 +64,7 @@ def split_grains(
     `texture`. facts["grains"][phase] says what was asked and reached. Raises MeshError for a phase without particles
     or with grains, and for grains too large for the particles or too small for the voxels.
     """
+    structure = structure.compact()
     voxel = float(np.prod(structure.voxel_size))
     flat = structure.labels.shape[2] == 1
     least = _ACROSS ** (2 if flat else 3) * voxel if least_volume is None else max(least_volume, voxel)
