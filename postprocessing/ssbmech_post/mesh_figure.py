@@ -71,8 +71,6 @@ def show_photograph(axes: Axes, look: Look, photograph: Photograph) -> None:
             fontsize=8.5,
             color=_GREY,
         )
-    if look.colour == "orientation":
-        _axis_triangle(axes, (0.01, 0.84, 0.13, 0.13))
     if look.colour == "quality":
         _mark(axes, projected(_worst(look.mesh)))
     left, right, bottom, top = photograph.extent
@@ -96,8 +94,6 @@ def show_plane(axes: Axes, look: Look, patch: Patch, shown: tuple[int, int], tex
     axes.add_collection(LineCollection(list(points[patch.rims]), colors=[INK], linewidths=0.6))
     if look.colour == "quality":
         _mark(axes, _worst(look.mesh)[:, shown])
-    if look.colour == "orientation" and look.mesh.dimension == 2:
-        _axis_triangle(axes, (0.80, -0.09, 0.12, 0.12))
     axes.set_aspect("equal")
     axes.set_axis_off()
     margin = 0.01 * size
@@ -164,19 +160,17 @@ def summary(mesh: TaggedMesh) -> str:
 
 
 def show_key(axes: Axes, look: Look) -> None:
-    """What the colours mean, in axes of its own; that of crystal axes is drawn by `show_photograph` or `show_plane`."""
+    """What the colours mean, in axes of its own."""
     axes.set_axis_off()
     if look.colour == "texture":
         _bar(axes, TEXTURE_MAP, 90, "neither", "Angle of the c axis to the particle's radius (°)")
     elif look.colour == "quality":
         kind = "dihedral angle" if look.mesh.dimension == 3 else "angle"
         _bar(axes, QUALITY_MAP, round(QUALITY_LIMIT), "max", f"Smallest {kind} (°); circles: the worst")
-    elif look.colour in ("body", "phase"):
-        _phases(axes, look)
+    elif look.colour == "orientation":
+        _axis_triangle(axes, not np.isfinite(look.mesh.bodies.frame[:, 0, 2]).all())
     else:
-        without = not np.isfinite(look.mesh.bodies.frame[:, 0, 2]).all()
-        text = "Colour: direction of the c axis" + ("; grey: no crystal axes" if without else "")
-        axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=9, transform=axes.transAxes)
+        _phases(axes, look)
 
 
 def _bar(axes: Axes, colours: str, high: int, extend: str, title: str) -> None:
@@ -208,12 +202,13 @@ def _phases(axes: Axes, look: Look) -> None:
                 handlelength=1.2, handleheight=1.0, columnspacing=1.6, borderpad=0.0)  # fmt: skip
 
 
-def _axis_triangle(axes: Axes, place: tuple[float, float, float, float]) -> None:
-    """The key of axes as a small triangle whose corners are c along x, y and z."""
-    inset = axes.inset_axes(place)
+def _axis_triangle(axes: Axes, rest: bool) -> None:
+    """The key of axes, a triangle with c along x, y and z in its corners; `rest`: there are bodies without."""
+    inset = axes.inset_axes((0.1, 0.14, 0.2, 0.66))
     image, corners = axis_key()
     inset.imshow(image, extent=(-1.0, 1.0, -1.0, 1.0), interpolation="bilinear")
     for k, name in enumerate("xyz"):
-        inset.text(1.25 * corners[k, 0], 1.2 * corners[k, 1], name, ha="center", va="center", fontsize=8)
-    inset.text(1.1, 0.5, "c axis\nalong", fontsize=8, va="center", color=_GREY)
+        inset.text(1.28 * corners[k, 0], 1.25 * corners[k, 1], name, ha="center", va="center", fontsize=8.5)
     inset.set_axis_off()
+    text = "Direction of the c axis" + ("\ngrey: no crystal axes" if rest else "")
+    axes.text(0.36, 0.48, text, va="center", fontsize=9, transform=axes.transAxes)
