@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -51,17 +52,41 @@ def _outward(mesh: SimplexMesh, facet: Ints, center: Floats, radius: float, held
     return move
 
 
+def match_area(mesh: SimplexMesh, held: Held, facet: Ints, center: Floats, exact: float) -> None:
+    """Move the nodes at the round edge of a flat facet outwards in its plane until its triangles have its exact area.
+
+    facet: the triangles. center (3,): of the circle. As with volumes, but in proportion to the squared edges of a
+    polygon instead of a sphere.
+    """
+    direction = _outward(mesh, facet, center, 1.0, replace(held, pinned=np.isnan(held.center[:, 0])))
+    trial = replace(mesh, nodes=mesh.nodes)
+
+    def missing(factor: float) -> float:
+        trial.nodes = mesh.nodes + factor * direction
+        return exact - float(trial.facet_areas(facet).sum())
+
+    mesh.nodes += _root(missing, exact) * direction
+
+
 def _bring_to_volume(mesh: SimplexMesh, cells: Ints, direction: Floats, exact: float) -> None:
-    """Secant rounds for the factor of the moves; the volume is a cubic of it, so few are enough."""
-    body = SimplexMesh(mesh.nodes.copy(), cells, np.zeros(len(cells), dtype=np.int64), ["body"])
+    body = SimplexMesh(mesh.nodes, cells, np.zeros(len(cells), dtype=np.int64), ["body"])
+
+    def missing(factor: float) -> float:
+        body.nodes = mesh.nodes + factor * direction
+        return exact - float(body.volumes().sum())
+
+    mesh.nodes += _root(missing, exact) * direction
+
+
+def _root(missing: Callable[[float], float], exact: float) -> float:
+    """Secant rounds for the factor of the moves; what is missing is a low polynomial of it, so few are enough."""
     factor, step = 0.0, 0.5
-    missing = exact - float(body.volumes().sum())
+    before = missing(factor)
     for _ in range(20):
-        body.nodes = mesh.nodes + (factor + step) * direction
-        now = exact - float(body.volumes().sum())
-        if now == missing:
+        now = missing(factor + step)
+        if now == before:
             break
-        factor, step, missing = factor + step, now * step / (missing - now), now
+        factor, step, before = factor + step, now * step / (before - now), now
         if abs(now) < 1e-13 * exact:
             break
-    mesh.nodes += factor * direction
+    return factor

@@ -20,7 +20,7 @@ from ssbmech_mesh.errors import MeshError
 from ssbmech_mesh.facets import CONTACT
 from ssbmech_mesh.facts import described
 from ssbmech_mesh.layers import height_of_voxels
-from ssbmech_mesh.simplex import Ints
+from ssbmech_mesh.simplex import Floats, Ints
 from ssbmech_mesh.specs import CompositeSpec
 from ssbmech_mesh.structure import Labels, Structure
 from ssbmech_mesh.voxels import irregular_labels, sphere_labels
@@ -67,7 +67,7 @@ def build_composite(spec: CompositeSpec) -> Structure:
     if spec.pores is not None:
         structure = replace(structure, void=(PORE,))
     structure = described(structure, asked, scattered=tuple(domains))
-    facts = {"generator": "composite", "seed": spec.seed, **_particle_facts(made, spec)}
+    facts = {"generator": "composite", "seed": spec.seed, **particle_facts(made, spec)}
     if chords:
         facts["mean_chord"] = chords
     structure = replace(structure, facts={**facts, **structure.facts})
@@ -197,19 +197,21 @@ def _bodies(made: Arrangement, matrix: str, number: tuple[int, int, int]) -> tup
     new = np.full(len(particle) + 1, len(kept) + 1, dtype=np.int32)
     new[kept + 1] = np.arange(1, len(kept) + 1)
     owner = particle[kept]
-    names = _names(made, owner)
-    phases = tuple(made.phases[made.group[p]] for p in owner)
-    table = BodyTable(
-        names,
-        phases,
+    labels = _without_specks(new[raw], len(kept) + 1, packing.periodic)
+    return labels, joined(particle_table(made, owner, center[kept]), plain_table([matrix], [matrix]))
+
+
+def particle_table(made: Arrangement, owner: Ints, center: Floats) -> BodyTable:
+    """Bodies that are pieces of particles owner (m,), with the centres (m, 3) of the images that they are pieces of (µm)."""
+    return BodyTable(
+        _names(made, owner),
+        tuple(made.phases[made.group[p]] for p in owner),
         owner,
         np.full(len(owner), -1, dtype=np.int64),
-        center[kept],
-        packing.radii[owner],
+        center,
+        made.packing.radii[owner],
         np.full((len(owner), 3, 3), np.nan),
     )
-    labels = _without_specks(new[raw], len(kept) + 1, packing.periodic)
-    return labels, joined(table, plain_table([matrix], [matrix]))
 
 
 def _names(made: Arrangement, owner: Ints) -> tuple[str, ...]:
@@ -261,7 +263,7 @@ def _contact_notes(facts: dict[str, Any]) -> list[str]:
     return notes
 
 
-def _particle_facts(made: Arrangement, spec: CompositeSpec) -> dict[str, Any]:
+def particle_facts(made: Arrangement, spec: CompositeSpec) -> dict[str, Any]:
     """Sizes by phase and, of spheres, contacts in closed form; µm, µm²."""
     sizes: dict[str, Any] = {}
     for k, phase in enumerate(made.phases):

@@ -39,7 +39,7 @@ class Held:
     def freedom(self) -> Ints:
         """(N,) directions that a node may move in."""
         planar = np.rint(np.trace(self.free, axis1=1, axis2=2)).astype(np.int64)
-        return np.maximum(planar - np.isfinite(self.center[:, 0]), 0)
+        return np.asarray(np.maximum(planar - np.isfinite(self.center[:, 0]), 0), dtype=np.int64)
 
 
 def held_by_spheres(mesh: SimplexMesh, box: Sequence[float], center: Floats) -> Held:

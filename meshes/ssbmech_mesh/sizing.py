@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +18,15 @@ _GRID_POINTS = 3.0e6  # at most, for memory: 24 MB
 
 @dataclass(frozen=True)
 class SizeGrid:
-    """Edge lengths at the points of a regular grid that starts at the origin and covers the box."""
+    """Edge lengths at the points of a regular grid that starts at low, by default the origin, and covers the box."""
 
     spacing: Floats
     sizes: Floats
+    low: Floats = field(default_factory=lambda: np.zeros(3))
 
     def write(self, path: Path) -> None:
         """The binary form that gmsh's "Structured" field reads."""
-        header = struct.pack("<6d3i", 0.0, 0.0, 0.0, *self.spacing, *self.sizes.shape)
+        header = struct.pack("<6d3i", *self.low, *self.spacing, *self.sizes.shape)
         path.write_bytes(header + self.sizes.astype("<f8").tobytes())
 
 
