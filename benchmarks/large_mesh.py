@@ -4,7 +4,8 @@
 
 A box of Kuhn tetrahedra whose bodies are blocks of bricks. Every step runs in processes of its own. Memory is what is resident, less
 what was resident after the imports: at most during a stage ("peak", with the temporaries of DOLFINx), and after it once freed memory has
-gone back to the system ("held"). Its unit is one copy of the topology: 32 bytes for a tetrahedron (4 nodes of 8 bytes). Stages:
+gone back to the system ("held"). Its unit is one copy of the topology: 32 bytes for a tetrahedron (4 nodes of 8 bytes). With `--ranks 1`
+the table says what the whole mesh takes, of which each of n ranks should need one n-th. Stages:
 
     read         the rank's slice of nodes, cells and bodies (.msh: all of it on rank 0)
     create_mesh  partitioning and distribution by DOLFINx

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
@@ -20,6 +21,7 @@ from ssbmech_mesh.specs import CompositeSpec, Population
 
 _MOST = 20000  # particles
 _MOST_CELLS = 50  # unit cells of a lattice along one axis that are found without being asked for
+_RIM = 12.0  # median diameters over the widest rim around a contact
 _LOOSE = 0.05  # a common factor of the diameters farther from one than this is said
 
 
@@ -69,12 +71,15 @@ def arrange(spec: CompositeSpec, asked: Mapping[str, float], voxel: float) -> Ar
 
 
 def contact_limits(spec: CompositeSpec, diameters: Floats, voxel: float) -> ContactLimits:
-    """Limits of the contacts; the least gap is by default a twentieth of the median diameter and at least two voxels."""
-    given = spec.contact
+    """Limits of the contacts; the least gap is by default a twentieth of the median diameter and at least two voxels.
+
+    The wedge around a contact is opened as far, but not so far that it takes much of the particles.
+    """
+    given, median = spec.contact, float(np.median(diameters))
     gap = given.smallest_gap
     if gap is None:
-        gap = min(max(float(np.median(diameters)) / 20.0, 2.0 * voxel), 0.25 * float(diameters.min()))
-    return ContactLimits(given.largest, given.smallest, gap)
+        gap = min(max(median / 20.0, 2.0 * voxel), 0.25 * float(diameters.min()))
+    return ContactLimits(given.largest, given.smallest, gap, rim=min(gap, median / _RIM))
 
 
 def _random(spec: CompositeSpec, asked: Mapping[str, float], voxel: float) -> Arrangement:
@@ -96,15 +101,11 @@ def _random(spec: CompositeSpec, asked: Mapping[str, float], voxel: float) -> Ar
         laws[phase] = law
     group = np.repeat(np.arange(len(diameters)), [len(d) for d in diameters])
     every = np.concatenate(diameters)
-    packing = pack_spheres(
-        spec.box,
-        [asked[phase] for phase in laws],
-        every,
-        group=group,
-        periodic=spec.boundary == "periodic",
-        limits=contact_limits(spec, every, voxel),
-        seed=stream(spec.seed, 0),
-    )
+    packing = _packed(spec, [asked[phase] for phase in laws], every, group, voxel)
+    if packing.limits.rim == 0.0:
+        notes.append(
+            "the spheres do not fit with open rims around their contacts, so these are closed where they are thinner than a voxel"
+        )
     scaled = {}
     for k, (phase, law) in enumerate(laws.items()):
         factor = float(2.0 * packing.radii[group == k][0] / drawn[k][0])
@@ -115,6 +116,22 @@ def _random(spec: CompositeSpec, asked: Mapping[str, float], voxel: float) -> Ar
                 f"{len(drawn[k])} particle{'s' if len(drawn[k]) > 1 else ''}; a larger box holds more of them"
             )
     return Arrangement(tuple(laws), group, packing, scaled, tuple(notes))
+
+
+def _packed(
+    spec: CompositeSpec, shares: list[float], diameters: Floats, group: Ints, voxel: float
+) -> DensePacking:
+    """The packing with open rims around the contacts; where it does not fit for their volume, without."""
+    limits = contact_limits(spec, diameters, voxel)
+    given: dict[str, Any] = {
+        "group": group,
+        "periodic": spec.boundary == "periodic",
+        "seed": stream(spec.seed, 0),
+    }
+    try:
+        return pack_spheres(spec.box, shares, diameters, limits=limits, **given)
+    except MeshError:
+        return pack_spheres(spec.box, shares, diameters, limits=replace(limits, rim=0.0), **given)
 
 
 @dataclass(frozen=True)

@@ -304,4 +304,5 @@ def _contacts(made: Arrangement, packing: DensePacking) -> dict[str, Any]:
         "largest_contact": float(share.max(initial=0.0)),
         "smallest_contact": float(share.min()) if len(share) else 0.0,
         "smallest_gap": packing.limits.smallest_gap,
+        "rim": packing.limits.rim,
     }

@@ -16,6 +16,7 @@ from scipy.spatial import cKDTree
 from ssbmech_mesh.distribution import SizeLaw
 from ssbmech_mesh.errors import MeshError
 from ssbmech_mesh.facets import (
+    CONTACT,
     ContactLimits,
     Measures,
     Planes,
@@ -82,7 +83,11 @@ class DenseLabels:
     def __init__(self, packing: DensePacking) -> None:
         self.packing = packing
         self.box = np.array(packing.box)
-        self.normal, self.offset = packing.planes().padded(len(packing.radii))
+        planes = packing.planes()
+        self.normal, self.offset = planes.padded(len(packing.radii))
+        contact = replace(planes, offset=np.where(planes.kind == CONTACT, 1.0, 0.0))
+        self.contact = contact.padded(len(packing.radii))[1] == 1.0
+        self.rim = planes.rim
         # Power |x - c|^2 - r^2 is a squared distance in four dimensions: the owner is the nearest neighbour there.
         top = float(packing.radii.max())
         lift = np.sqrt(np.maximum(top**2 - packing.radii**2, 0.0))
@@ -113,7 +118,7 @@ class DenseLabels:
         """Distance (n,) in µm to the surface of the nearest particle, positive inside; 0 on contact facets too.
 
         Exact next to the smooth parts of the surfaces, at edges of facets a bound from below on the inside and from
-        above (negative, smaller in size) on the outside; never of the wrong sign.
+        above (negative, smaller in size) on the outside; never of the wrong sign. At the rims of contacts the sign only.
         """
         points = np.asarray(points, dtype=np.float64)
         around = min(_AROUND, len(self.packing.radii))
@@ -133,7 +138,12 @@ class DenseLabels:
 
     def _depth(self, owner: Ints, vector: Floats) -> Floats:
         sphere = self.packing.radii[owner] - np.linalg.norm(vector, axis=1)
-        cut = self.offset[owner] - np.einsum("nkj,nj->nk", self.normal[owner], vector)
+        along = np.einsum("nkj,nj->nk", self.normal[owner], vector)
+        cut = self.offset[owner] - along
+        if self.rim > 0.0:
+            disc = (self.packing.radii**2)[owner][:, None] - self.offset[owner] ** 2
+            outside = np.sum(vector**2, axis=1)[:, None] - along**2 > disc
+            cut = np.where(self.contact[owner] & outside, cut - self.rim, cut)
         return np.asarray(np.minimum(sphere, cut.min(axis=1)), dtype=np.float64)
 
     def _number_bodies(self) -> None:
@@ -253,7 +263,7 @@ def _fill(
         if not fits:
             return None, max(best, _largest(packing, random))
         best = max(best, packing.volume_fraction)
-        packing, missing = _scaled(packing, asked, group)
+        packing, missing = scaled(packing, asked, group)
         if _room(packing) >= 1.0 and float(np.abs(missing).max()) < _ACCURACY:
             return packing, float(asked.sum())
     return None, best
@@ -272,7 +282,7 @@ def _largest(packing: DensePacking, random: np.random.Generator) -> float:
     return best
 
 
-def _scaled(packing: DensePacking, asked: Floats, group: Ints) -> tuple[DensePacking, Floats]:
+def scaled(packing: DensePacking, asked: Floats, group: Ints) -> tuple[DensePacking, Floats]:
     """The radii of every group times the factor at which it makes up its fraction, and what is missing of that then."""
     whole = float(np.prod(packing.box))
     for _ in range(12):

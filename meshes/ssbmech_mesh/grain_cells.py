@@ -17,11 +17,13 @@ _COARSE, _FINE = 60, 250  # points per grain, where there are that many voxels: 
 
 @dataclass(frozen=True, eq=False)
 class BodyVoxels:
-    """Voxels of a piece: index (m, 3), place (m, 3) from the centre of the particle (µm), which has the given radius."""
+    """Voxels of a piece: index (m, 3), place (m, 3) from the centre of the particle (µm), which has the given
+    radius. diameter: of its mean grain (µm)."""
 
     index: Ints
     place: Floats
     radius: float
+    diameter: float
     flat: bool
 
 
@@ -38,14 +40,28 @@ def grain_cells(
     share /= share.sum()
     if spec.texture == "random" or spec.core == 0.0:
         return _tessellated(body.place, body.index, share, aspect, random)[0], share, rod
-    # The core is the grains of an equiaxed tessellation that lie in it, so that grains and rods meet as grains do.
-    cell, seeds = _tessellated(body.place, body.index, share, 1.0, random)
-    rod = np.linalg.norm(seeds, axis=1) >= spec.core * body.radius
-    if rod.any():
-        shell, rest = rod[cell], share[rod] / share[rod].sum()
+    # The core is those grains of an equiaxed tessellation that lie in it, so that grains and rods meet as grains do.
+    away = np.linalg.norm(body.place, axis=1)
+    near = np.flatnonzero(away < spec.core * body.radius + body.diameter)
+    part = min(int(np.rint(count * len(near) / len(away))), count)
+    if part == count:
+        near = np.arange(len(away))
+    if part == 0:
+        return _tessellated(body.place, body.index, share, aspect, random)[0], share, rod
+    goal = share[:part] / share[:part].sum()
+    found, seeds = _tessellated(body.place[near], body.index[near], goal, 1.0, random)
+    kept = np.linalg.norm(seeds, axis=1) < spec.core * body.radius
+    core = near[kept[found]]
+    cell = np.full(len(away), -1)
+    cell[core] = (np.cumsum(kept) - 1)[found[kept[found]]]
+    rest = np.append(share[:part][~kept], share[part:])
+    shell = np.flatnonzero(cell < 0)
+    if len(rest):
+        rest /= rest.sum()
         outer = _tessellated(body.place[shell], body.index[shell], rest, aspect, random)[0]
-        cell[shell] = np.flatnonzero(rod)[outer]
-    return cell, share, rod
+        cell[shell] = outer + np.count_nonzero(kept)
+    inside = goal[kept] * len(near) / len(away)
+    return cell, np.append(inside, rest * len(shell) / len(away)), np.arange(count) >= np.count_nonzero(kept)
 
 
 def _tessellated(

@@ -33,6 +33,7 @@ _CHUNK = 50_000  # points at a time, bounds the memory to some 100 MB
 _RELAXED = 10  # moves of the seeds; more make the grains more regular than those of a metallograph
 _STEPS = 15  # Newton steps at most
 _HALVINGS = 6  # of a Newton step that overshoots
+_POINTS = 2.0  # by which a volume may miss its goal in any case
 _SLAB = 0.3  # share of the points, nearest to boundaries, that measure how volumes change with weights
 
 
@@ -152,7 +153,7 @@ def _weighted(points: Floats, seeds: Seeds, share: Floats, steps: int, accuracy:
         state = problem.at(weight)
     for _ in range(steps):
         lack = goal - state.count
-        if np.all(np.abs(lack) <= accuracy * goal):
+        if np.all(np.abs(lack) <= np.maximum(accuracy * goal, _POINTS)):
             break
         step = state.newton(lack)
         for _ in range(_HALVINGS):

@@ -8,6 +8,7 @@ import numpy as np
 
 from ssbmech_mesh.bodies import BodyTable
 from ssbmech_mesh.errors import MeshError
+from ssbmech_mesh.facts import structure_facts
 from ssbmech_mesh.specs import SectionSpec
 from ssbmech_mesh.structure import Labels, Structure
 
@@ -24,7 +25,8 @@ def section(structure: Structure, spec: SectionSpec) -> Structure:
     Bodies that the plane misses are left out. Parts of a particle (or grain) that do not hang together in the plane are bodies of
     their own, with the same particle number, named <name>_1, _2, …. Centres and crystal frames are turned into the axes
     of the section; the third coordinate of a centre is its distance from the plane. Structure.composite, and so
-    facts["section"]["composite"], is a range of the section's second axis.
+    facts["section"]["composite"], is a range of the section's second axis; the other facts of a section are those of
+    `structure_facts`, of the plane, next to those of the structure in space.
     """
     axis = "xy".index(spec.normal)
     length = structure.box[axis]
@@ -43,15 +45,16 @@ def section(structure: Structure, spec: SectionSpec) -> Structure:
     )
     size = structure.voxel_size
     facts = {"normal": spec.normal, "position": plane, "composite": structure.composite}
-    return Structure(
+    made = Structure(
         labels=labels[:, :, None],
         voxel_size=(size[1 - axis], size[2], size[axis]),
         bodies=turned,
         void=structure.void,
-        facts={**structure.facts, "section": facts},
         notes=structure.notes,
         composite=structure.composite,
     )
+    plane_facts = {**facts, **structure_facts(made)}
+    return replace(made, facts={**structure.facts, "section": plane_facts})
 
 
 def _apart(plane: Labels, bodies: BodyTable) -> tuple[Labels, BodyTable]:

@@ -112,7 +112,7 @@ class _Level:
 
     @cached_property
     def _pad(self) -> Ints:
-        return np.ceil(2.0 * self.kernel - 0.5).astype(np.int64) + 1
+        return np.asarray(np.ceil(2.0 * self.kernel - 0.5) + 1.0, dtype=np.int64)
 
     @cached_property
     def _stride(self) -> Ints:

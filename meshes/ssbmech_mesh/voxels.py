@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from ssbmech_mesh.dense import DenseLabels, DensePacking
-from ssbmech_mesh.facets import OPEN
+from ssbmech_mesh.facets import CONTACT, OPEN
 from ssbmech_mesh.irregular import Harmonic, IrregularPacking, Shape, harmonics
 from ssbmech_mesh.simplex import Floats
 
 Number = tuple[int, int, int]
 Labels = NDArray[np.int32]
 Level = Callable[[list[Floats]], Floats]  # of points whose coordinates from the centre broadcast to a block
+Cut = tuple[
+    Floats, float, float
+]  # normal, offset, and the squared radius of the disc that stays, below 0 for none
 _ANGLES = 91  # latitudes of the table of a rough shape: every second degree
 _REACH = 1.15  # largest level that is followed, so that shapes may still grow by this factor
 
@@ -30,12 +33,15 @@ def sphere_labels(packing: DensePacking, number: Number) -> Labels:
         if not packing.periodic and (sx, sy) != (1, 1):
             continue
         radius = float(packing.radii[particle])
-        cuts = np.flatnonzero((planes.owner == particle) & (planes.kind == OPEN))
+        ends = planes.kind == OPEN if planes.rim == 0.0 else (planes.kind == OPEN) | (planes.kind == CONTACT)
+        cuts = []
+        for k in np.flatnonzero((planes.owner == particle) & ends):
+            touching = planes.kind[k] == CONTACT
+            disc = radius**2 - float(planes.offset[k]) ** 2 if touching else -1.0
+            cuts.append((planes.normal[k], float(planes.offset[k]) - (planes.rim if touching else 0.0), disc))
         center = packing.centers[particle] + np.array([sx - 1, sy - 1, 0]) * packing.box
         body = int(bodies.number[particle, sx, sy])
-        canvas.paint(
-            body, center, radius, _power(radius), [(planes.normal[k], planes.offset[k]) for k in cuts]
-        )
+        canvas.paint(body, center, radius, _power(radius), cuts)
     return canvas.body
 
 
@@ -66,10 +72,8 @@ class _Canvas:
         self.body = np.zeros(number, dtype=np.int32)
         self.best = np.full(number, highest, dtype=np.float32)
 
-    def paint(
-        self, body: int, center: Floats, reach: float, level: Level, cuts: list[tuple[Floats, float]]
-    ) -> None:
-        """Take the voxels where the level is lower; beyond cuts (normal, offset) they go to the matrix."""
+    def paint(self, body: int, center: Floats, reach: float, level: Level, cuts: list[Cut]) -> None:
+        """Take the voxels where the level is lower; beyond cuts they go to the matrix."""
         block, away = [], []
         for axis, (n, step) in enumerate(zip(self.body.shape, self.step, strict=True)):
             low = max(0, int(np.floor((center[axis] - reach) / step)))
@@ -85,9 +89,12 @@ class _Canvas:
         mine = found < self.best[at]
         self.best[at][mine] = found[mine]
         self.body[at][mine] = body
-        for normal, offset in cuts:
-            beyond = sum(n * a for n, a in zip(normal, away, strict=True)) > offset
-            self.body[at][mine & beyond] = 0
+        for normal, offset, disc in cuts:
+            along = sum(n * a for n, a in zip(normal, away, strict=True))
+            beyond = mine & (along > offset)
+            if disc >= 0.0:
+                beyond &= sum(a**2 for a in away) - along**2 > disc
+            self.body[at][beyond] = 0
 
 
 def _power(radius: float) -> Level:

@@ -16,7 +16,7 @@ from ssbmech_post import style
 from ssbmech_post.mesh_colours import QUALITY_LIMIT, QUALITY_MAP, TEXTURE_MAP, axis_key, phase_colours
 from ssbmech_post.mesh_input import TaggedMesh
 from ssbmech_post.mesh_render import PIXELS, Photograph, projected
-from ssbmech_post.mesh_scene import Facets, Patch
+from ssbmech_post.mesh_scene import Facets, Patch, is_box
 from ssbmech_post.vtx import FloatArray
 
 Colour = Literal["body", "phase", "orientation", "texture", "quality"]
@@ -71,8 +71,6 @@ def show_photograph(axes: Axes, look: Look, photograph: Photograph) -> None:
             fontsize=8.5,
             color=_GREY,
         )
-    if look.colour == "orientation":
-        _axis_triangle(axes, (0.01, 0.84, 0.13, 0.13))
     if look.colour == "quality":
         _mark(axes, projected(_worst(look.mesh)))
     left, right, bottom, top = photograph.extent
@@ -96,8 +94,6 @@ def show_plane(axes: Axes, look: Look, patch: Patch, shown: tuple[int, int], tex
     axes.add_collection(LineCollection(list(points[patch.rims]), colors=[INK], linewidths=0.6))
     if look.colour == "quality":
         _mark(axes, _worst(look.mesh)[:, shown])
-    if look.colour == "orientation" and look.mesh.dimension == 2:
-        _axis_triangle(axes, (0.80, -0.09, 0.12, 0.12))
     axes.set_aspect("equal")
     axes.set_axis_off()
     margin = 0.01 * size
@@ -164,19 +160,17 @@ def summary(mesh: TaggedMesh) -> str:
 
 
 def show_key(axes: Axes, look: Look) -> None:
-    """What the colours mean, in axes of its own; that of crystal axes is drawn by `show_photograph` or `show_plane`."""
+    """What the colours mean, in axes of its own."""
     axes.set_axis_off()
     if look.colour == "texture":
         _bar(axes, TEXTURE_MAP, 90, "neither", "Angle of the c axis to the particle's radius (°)")
     elif look.colour == "quality":
         kind = "dihedral angle" if look.mesh.dimension == 3 else "angle"
         _bar(axes, QUALITY_MAP, round(QUALITY_LIMIT), "max", f"Smallest {kind} (°); circles: the worst")
-    elif look.colour in ("body", "phase"):
-        _phases(axes, look.mesh)
+    elif look.colour == "orientation":
+        _axis_triangle(axes, not np.isfinite(look.mesh.bodies.frame[:, 0, 2]).all())
     else:
-        without = not np.isfinite(look.mesh.bodies.frame[:, 0, 2]).all()
-        text = "Colour: direction of the c axis" + ("; grey: no crystal axes" if without else "")
-        axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=9, transform=axes.transAxes)
+        _phases(axes, look)
 
 
 def _bar(axes: Axes, colours: str, high: int, extend: str, title: str) -> None:
@@ -189,28 +183,32 @@ def _bar(axes: Axes, colours: str, high: int, extend: str, title: str) -> None:
     bar.ax.spines["outline"].set_visible(False)
 
 
-def _phases(axes: Axes, mesh: TaggedMesh) -> None:
+def _phases(axes: Axes, look: Look) -> None:
+    """A patch for every phase with its share of the mesh; of the box, with the pores, where the mesh leaves some out."""
+    mesh = look.mesh
+    meshed = float(mesh.volumes().sum() / np.prod(np.ptp(mesh.box, axis=0)[: mesh.dimension]))
+    porous = meshed < 0.999 and is_box(mesh, look.found)
+    shares = [(phase, share * (meshed if porous else 1.0)) for phase, share in mesh.fractions().items()]
+    colours = phase_colours(mesh)
+    if porous:
+        shares.append(("pores", 1.0 - meshed))
+        colours = np.vstack([colours, np.ones(3)])
     measure = "vol%" if mesh.dimension == 3 else "area%"
-    shares = mesh.fractions()
     swatches = [
-        Swatch(
-            facecolor=colour,
-            edgecolor=INK,
-            linewidth=0.5,
-            label=f"{phase}  {100.0 * shares[phase]:.1f} {measure}",
-        )
-        for phase, colour in zip(mesh.bodies.order, phase_colours(mesh), strict=True)
+        Swatch(facecolor=colour, edgecolor=INK, linewidth=0.5, label=f"{name}  {100.0 * share:.1f} {measure}")
+        for (name, share), colour in zip(shares, colours, strict=True)
     ]
     axes.legend(handles=swatches, loc="center", ncols=min(len(swatches), 2 if len(swatches) != 3 else 3), fontsize=9,
                 handlelength=1.2, handleheight=1.0, columnspacing=1.6, borderpad=0.0)  # fmt: skip
 
 
-def _axis_triangle(axes: Axes, place: tuple[float, float, float, float]) -> None:
-    """The key of axes as a small triangle whose corners are c along x, y and z."""
-    inset = axes.inset_axes(place)
+def _axis_triangle(axes: Axes, rest: bool) -> None:
+    """The key of axes, a triangle with c along x, y and z in its corners; `rest`: there are bodies without."""
+    inset = axes.inset_axes((0.1, 0.14, 0.2, 0.66))
     image, corners = axis_key()
     inset.imshow(image, extent=(-1.0, 1.0, -1.0, 1.0), interpolation="bilinear")
     for k, name in enumerate("xyz"):
-        inset.text(1.25 * corners[k, 0], 1.2 * corners[k, 1], name, ha="center", va="center", fontsize=8)
-    inset.text(1.1, 0.5, "c axis\nalong", fontsize=8, va="center", color=_GREY)
+        inset.text(1.28 * corners[k, 0], 1.25 * corners[k, 1], name, ha="center", va="center", fontsize=8.5)
     inset.set_axis_off()
+    text = "Direction of the c axis" + ("\ngrey: no crystal axes" if rest else "")
+    axes.text(0.36, 0.48, text, va="center", fontsize=9, transform=axes.transAxes)

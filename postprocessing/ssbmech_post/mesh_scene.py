@@ -155,13 +155,23 @@ def cutaway(mesh: TaggedMesh, found: Facets, shown: Mask, beside: Mask, at: Floa
     return [patch for patch in patches if len(patch.triangles)]
 
 
-def is_box(mesh: TaggedMesh) -> bool:
-    """Whether the mesh has a node in every corner of its bounding box."""
-    box = mesh.box
-    span = float(np.ptp(box, axis=0).max())
-    corners = np.stack(np.meshgrid(*box.T, indexing="ij"), -1).reshape(-1, 3)
-    near = [np.abs(mesh.points - corner).max(axis=1).min() < 1e-6 * span for corner in corners]
-    return bool(all(near))
+def is_box(mesh: TaggedMesh, found: Facets) -> bool:
+    """Whether every face of the bounding box carries facets on a quarter of it or more: a box, maybe with pores."""
+    d = mesh.dimension
+    corner = mesh.points[found.nodes[found.sides[:, 1] < 0]]
+    edge = corner[:, 1:] - corner[:, :1]
+    size = (
+        0.5 * np.linalg.norm(np.cross(edge[:, 0], edge[:, 1]), axis=1)
+        if d == 3
+        else np.linalg.norm(edge[:, 0], axis=1)
+    )
+    span = np.ptp(mesh.box, axis=0)[:d]
+    for axis in range(d):
+        for place in mesh.box[:, axis]:
+            on = (np.abs(corner[:, :, axis] - place) < 1e-6 * span.max()).all(axis=1)
+            if size[on].sum() < 0.25 * np.prod(np.delete(span, axis)):
+                return False
+    return True
 
 
 def box_lines(mesh: TaggedMesh, at: FloatArray, inner: bool) -> tuple[FloatArray, FloatArray]:

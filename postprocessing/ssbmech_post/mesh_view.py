@@ -202,7 +202,7 @@ def _scene(look: Look) -> Scene:
             thin.append(Lines(patch.points, patch.edges, shade * colours[patch.edge_of], 0.7, patch.clips))
         if len(patch.rims):
             rims.append(Lines(patch.points, patch.rims, _same(INK, patch.rims), 1.2, patch.clips))
-    if is_box(mesh):
+    if is_box(mesh, look.found):
         for lines, ink, width in zip(box_lines(mesh, at, alike), (INK, _GONE), (1.4, 0.9), strict=True):
             segments = np.arange(2 * len(lines)).reshape(-1, 2)
             rims.append(Lines(lines.reshape(-1, 3), segments, _same(ink, segments), width))

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ssbmech_mesh import arrangement
 from ssbmech_mesh.arrangement import arrange
 from ssbmech_mesh.composite import asked_fractions, build_composite, voxel_numbers
-from ssbmech_mesh.dense import DensePacking
+from ssbmech_mesh.dense import DensePacking, pack_spheres
 from ssbmech_mesh.errors import MeshError
-from ssbmech_mesh.facets import CONTACT
+from ssbmech_mesh.facets import CONTACT, ContactLimits
 from ssbmech_mesh.specs import CompositeSpec, read_spec
 
 SIZES = {"D10": 3.0, "D50": 4.5, "D90": 6.5}
@@ -276,3 +277,28 @@ def test_weights_must_name_the_phases() -> None:
         MeshError, match=r"composition.weight_percent.LPSCl is no phase of the composite; it has NCM, SE"
     ):
         build_composite(block(volume_fraction=None, composition=composition))
+
+
+def test_rims_are_closed_where_the_packing_needs_their_volume(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_rims(*given: Any, limits: ContactLimits, **more: Any) -> DensePacking:
+        if limits.rim > 0.0:
+            raise MeshError("do not fit")
+        return pack_spheres(*given, limits=limits, **more)
+
+    spec = block(mesh_size={"interface": 0.6})
+    spheres = build_composite(spec)
+    exact, seen = (
+        spheres.facts["spheres"]["contact_area"]["NCM|NCM"],
+        spheres.facts["interface_area"]["NCM|NCM"],
+    )
+    assert seen == pytest.approx(exact, rel=0.25)  # contacts of four voxels across
+    assert not any("closed" in note or "of the spheres" in note for note in spheres.notes)
+    monkeypatch.setattr(arrangement, "pack_spheres", without_rims)
+    closed = build_composite(spec)
+    assert any("so these are closed" in note for note in closed.notes)
+    assert any("µm² on the voxels instead of" in note for note in closed.notes)
+    exact, seen = (
+        closed.facts["spheres"]["contact_area"]["NCM|NCM"],
+        closed.facts["interface_area"]["NCM|NCM"],
+    )
+    assert seen > 1.5 * exact

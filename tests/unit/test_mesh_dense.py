@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -165,6 +167,36 @@ def test_voxels_agree_with_the_labels_of_points(dense: DensePacking) -> None:
         np.mean(grid.ravel() != DenseLabels(dense).label(points)) < 1e-5
     )  # 32-bit powers: ties by round-off
     assert np.mean(grid > 0) == pytest.approx(0.7, abs=2e-3)
+
+
+def test_rims_of_contacts() -> None:
+    # Two balls of 1 and 0.8 µm, a contact of radius 0.3; around it the gap is nowhere thinner than the rim.
+    limits = ContactLimits(largest=0.5, smallest=0.1, smallest_gap=0.02, rim=0.1)
+    r, contact, rim = np.array([1.0, 0.8]), 0.3, 0.05
+    h = np.sqrt(r**2 - contact**2)
+    centers = np.array([[2.0, 2.0, 2.0], [2.0 + h.sum(), 2.0, 2.0]])
+    packing = DensePacking((5.0, 4.0, 4.0), False, centers, r, limits)
+    ring = [cap(a, b - rim) - cap(a, b) - np.pi * contact**2 * rim for a, b in zip(r, h, strict=True)]
+    whole = [4.0 / 3.0 * np.pi * a**3 - cap(a, b) for a, b in zip(r, h, strict=True)]
+    np.testing.assert_allclose(packing.measures().volume, np.array(whole) - ring, rtol=1e-12)
+    zone = 4.0 * np.pi * r**2 - 2.0 * np.pi * r * (r - h + rim)
+    floor = np.pi * (r**2 - (h - rim) ** 2 - contact**2)
+    np.testing.assert_allclose(
+        packing.measures().free_area, zone + floor + 2.0 * np.pi * contact * rim, rtol=1e-12
+    )
+    number = (200, 160, 160)
+    grid = sphere_labels(packing, number)
+    counted = np.bincount(grid.ravel())[1:] * 0.025**3
+    np.testing.assert_allclose(counted, packing.measures().volume, rtol=3e-3)  # voxels of r / 40
+    axes = [(np.arange(n) + 0.5) * 0.025 for n in number]
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)[::7]
+    assert np.array_equal(grid.ravel()[::7], DenseLabels(packing).label(points))
+    bare = sphere_labels(replace(packing, limits=replace(limits, rim=0.0)), number)
+    area, closed = (
+        np.count_nonzero((image[:-1] == 1) & (image[1:] == 2)) * 0.025**2 for image in (grid, bare)
+    )
+    assert area == pytest.approx(np.pi * contact**2, rel=0.03)  # faces of voxels in a disc of 24 of them
+    assert closed > 1.1 * np.pi * contact**2  # what the rim is for
 
 
 def test_same_seed_same_packing() -> None:

@@ -186,9 +186,9 @@ def test_thousands_of_bodies_take_no_longer(tmp_path: Path) -> None:
     seconds = []
     for count in (5, 2000):
         mesh = block(tmp_path, 3, [f"B{k}" for k in range(count)], n=20)
-        begin = time.perf_counter()
+        begin = time.process_time()
         write_mesh(mesh, tmp_path / "mesh.msh")
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(time.process_time() - begin)
     assert seconds[1] < 20 * seconds[0] + 0.5
 
 

@@ -14,7 +14,8 @@ from ssbmech_mesh.bodies import BodyTable
 from ssbmech_mesh.errors import MeshError
 from ssbmech_mesh.grains import split_grains
 from ssbmech_mesh.laguerre import Seeds, cell_of, costs, fitted
-from ssbmech_mesh.specs import GrainSpec
+from ssbmech_mesh.meshing import mesh_structure
+from ssbmech_mesh.specs import GrainSpec, MeshSizeSpec
 from ssbmech_mesh.structure import Structure
 from ssbmech_mesh.texture import radial_frames, random_frames
 
@@ -348,3 +349,17 @@ def test_grains_are_made_once(ball: Structure) -> None:
     spec = {"NCM": GrainSpec(texture="random", count=4)}
     with pytest.raises(MeshError, match="already"):
         split_grains(split_grains(ball, spec, seed=1), spec, seed=1)
+
+
+def test_a_polycrystal_is_meshed_and_its_grains_sum_to_the_particle() -> None:
+    made = _structure((28, 28, 28), [(np.full(3, 1.4), 1.2, 0)], voxel=0.1)
+    spec = GrainSpec(texture="radial", count=12, aspect=2.0)
+    split = split_grains(made, {"NCM": spec}, seed=1)
+    mesh, _ = mesh_structure(split, MeshSizeSpec(interface=0.25))
+    volumes = mesh.body_volumes()
+    assert mesh.table is not None and mesh.table.names == split.bodies.names
+    assert np.array_equal(mesh.table.frame[1:], split.bodies.frame[1:])
+    # The mesher fits volumes to the image, and its facets of a quarter µm to the ball.
+    assert volumes[1:].sum() == pytest.approx(made.volumes()[1], rel=0.005)
+    assert volumes[1:] == pytest.approx(split.volumes()[1:], rel=0.05)
+    assert volumes.sum() == pytest.approx(2.8**3, rel=1e-12)

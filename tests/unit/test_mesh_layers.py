@@ -119,7 +119,9 @@ def test_parts_of_a_particle_are_bodies_in_the_plane() -> None:
     assert made.bodies.names == ("NCM_001_1", "NCM_001_2", "SE")
     assert made.bodies.particle.tolist() == [0, 0, -1]
     assert [np.count_nonzero(made.labels == k) for k in (1, 2, 3)] == [12, 12, 56]
-    assert made.facts["section"] == {"normal": "x", "position": 3.5, "composite": (2.0, 8.0)}
+    facts = made.facts["section"]
+    assert (facts["normal"], facts["position"], facts["composite"]) == ("x", 3.5, (2.0, 8.0))
+    assert facts["volume_fraction"] == {"NCM": 0.5, "SE": 0.5} and facts["bodies"] == {"NCM": 2, "SE": 1}
     joined = section(structure, SectionSpec(normal="x", position=0.5))
     assert joined.bodies.names == ("NCM_001", "SE")  # matrix on both sides of the particle stays one body
 

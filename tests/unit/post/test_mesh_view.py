@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from ssbmech_mesh.bodies import BodyTable
 from ssbmech_mesh.mesh_file import write_mesh
-from ssbmech_mesh.primitives import layered_block, sphere_in_box
+from ssbmech_mesh.primitives import concentric_octant, layered_block, sphere_in_box
 from ssbmech_mesh.simplex import SimplexMesh
 from ssbmech_post.errors import RunFolderError
 from ssbmech_post.mesh_colours import (
@@ -283,7 +284,7 @@ def test_particles_are_whole_where_the_matrix_is_gone(sphere: Path) -> None:
 
 def test_lines_of_the_box(sphere: Path) -> None:
     mesh = read_mesh(sphere)
-    assert is_box(mesh)
+    assert is_box(mesh, facets(mesh.cells))
     for inner, length in ((False, 10.5), (True, 15.0)):  # of 12 edges 3 lose half; the cut makes 9 half ones
         solid, gone = box_lines(mesh, cut_at(mesh), inner)
         assert np.linalg.norm(solid[:, 1] - solid[:, 0], axis=1).sum() == pytest.approx(
@@ -292,6 +293,37 @@ def test_lines_of_the_box(sphere: Path) -> None:
         assert len(gone) == 3 and np.linalg.norm(gone[:, 1] - gone[:, 0], axis=1) == pytest.approx(
             BOX / 2, rel=1e-5
         )
+
+
+def test_what_is_a_box(tmp_path: Path) -> None:
+    round_one = tmp_path / "octant.msh"
+    concentric_octant(round_one, 1.0, 2.0, (0.5, 0.5, 0.5))
+    octant = read_mesh(round_one)
+    assert not is_box(octant, facets(octant.cells))
+    flat = tmp_path / "flat.msh"
+    layered_block(flat, (4.0,), (4.0,), ("A",), (8, 8))
+    whole = read_mesh(flat)
+    corner = whole.points[whole.cells].max(axis=1)[:, :2].min(axis=1) > 3.1  # two by two squares less
+    holed = replace(whole, cells=whole.cells[~corner], body=whole.body[~corner])
+    assert corner.any() and is_box(holed, facets(holed.cells))
+
+
+@pytest.mark.usefixtures("unphotographed")
+def test_pores_are_in_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(
+        "ssbmech_post.mesh_figure.Axes.legend",
+        lambda axes, handles, **rest: said.extend(str(patch.get_label()) for patch in handles),
+    )
+    mesh = layered_block(tmp_path / "all.msh", (4.0, 4.0), (3.0, 1.0), ("A", "B"), (4, 4, [3, 1]))
+    preview(tmp_path / "all.msh", tmp_path / "all.png")
+    pore = (np.abs(mesh.nodes[mesh.cells].mean(axis=1) - [1.5, 1.5, 1.5]) < 0.5).all(
+        axis=1
+    )  # a cube of 1 µm³
+    mesh.cells, mesh.body = mesh.cells[~pore], mesh.body[~pore]
+    mesh.write(tmp_path / "pore.msh")
+    preview(tmp_path / "pore.msh", tmp_path / "pore.png")
+    assert said == ["A  75.0 vol%", "B  25.0 vol%", "A  73.4 vol%", "B  25.0 vol%", "pores  1.6 vol%"]
 
 
 def test_light() -> None:
