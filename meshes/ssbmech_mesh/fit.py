@@ -17,6 +17,7 @@ from ssbmech_mesh.simplex import Floats, Ints, SimplexMesh
 _MOST_LABELS = 5  # of one node that are followed; more meet only in voxel noise
 _CHUNK = 16_384  # cells at a time: their normals stay in the cache
 _STILL = 3e-4  # moves below this share of the shortest edge are not made
+_OUTER_ROUNDS = 6  # the last ones, in which surfaces of families have precedence
 _GAIN = 0.8  # of the steering; above one it would swing
 _WEAK = 1e-4  # squared slope (1 at a plane interface) under which an interface has no side
 _HALVINGS = 4  # of a move that makes a cell too flat, before it is given up
@@ -54,7 +55,10 @@ def fit(
         wanted = mesh.nodes + step * free
         for group in groups:
             at = group.nodes
-            wanted[at] = _onto_interface(field, wanted[at], group.labels, free[at], length[at], scale[at])
+            skin_first = turn % 2 == 1 or turn >= rounds - _OUTER_ROUNDS
+            wanted[at] = _onto_interface(
+                field, wanted[at], group.labels, free[at], length[at], scale[at], skin_first
+            )
         still = np.linalg.norm(wanted - mesh.nodes, axis=1) < _STILL * length
         wanted[still] = mesh.nodes[still]
         mesh.nodes = _guarded(mesh.nodes, wanted, mesh.cells, floor)
@@ -63,9 +67,16 @@ def fit(
 
 
 def _steer(mesh: SimplexMesh, field: LabelShares, area: Floats, pair: Ints, target: Floats) -> None:
-    """Shift the interfaces of bodies whose volume is off."""
-    surface = np.bincount(pair.ravel(), np.repeat(area, 2), len(mesh.names))
-    field.shift[1:] += _GAIN * (target - _body_volumes(mesh)) / np.maximum(surface, 1e-300)
+    """Shift the interfaces of families whose volume is off, and within them those of bodies whose volume is."""
+    family = field.family[1:]
+    missing = target - _body_volumes(mesh)
+    among = family[pair[:, 0]] == family[pair[:, 1]]
+    count = int(family.max()) + 1
+    outer = np.bincount(family[pair[~among]].ravel(), np.repeat(area[~among], 2), count)
+    inner = np.bincount(pair[among].ravel(), np.repeat(area[among], 2), len(mesh.names))
+    of_family = np.bincount(family, missing, count)
+    field.shift[0, 1:] += _GAIN * (of_family / np.maximum(outer, 1e-300))[family]
+    field.shift[1, 1:] += np.where(inner > 0.0, _GAIN * missing / np.maximum(inner, 1e-300), 0.0)
 
 
 @dataclass(frozen=True)
@@ -127,11 +138,17 @@ def _onto_interface(
     free: NDArray[np.bool_],
     length: Floats,
     scale: Floats,
+    skin_first: bool,
 ) -> Floats:
-    """Two Gauss-Newton steps of least length to where the labels (P, A) have equal shares."""
+    """Two Gauss-Newton steps of least length to where the labels (P, A) have equal shares.
+
+    skin_first: nodes where families meet find only the surface between these, wherever it is cut by the one within a family.
+    """
+    _, within = field.partners(labels)
+    ignored = within & ~within.all(axis=1, keepdims=True) & skin_first
     for _ in range(2):
         miss, slope = field.differences(points, labels, scale)
-        slope *= free[:, None, :]
+        slope *= free[:, None, :] * ~ignored[:, :, None]
         if labels.shape[1] == 2:
             steep = np.einsum("pi,pi->p", slope[:, 0], slope[:, 0])
             step = (

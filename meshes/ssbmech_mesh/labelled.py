@@ -23,6 +23,9 @@ _CRUMB = 8  # cells; smaller parts of a body that has a larger one are not worth
 _FLOOR = {2: 20.0, 3: 12.0}  # degrees; the lattices have 45
 
 
+_FIRST_ROUNDS = (5, 4, 4)
+
+
 def mesh_labels(
     labels: NDArray[np.integer],
     voxel_size: tuple[float, float, float],
@@ -53,9 +56,12 @@ def mesh_labels(
 
 
 def prepared(
-    labels: NDArray[np.integer], voxel_size: tuple[float, float, float]
+    labels: NDArray[np.integer], voxel_size: tuple[float, float, float], family: Ints | None = None
 ) -> tuple[LabelShares, Gradation, Floats]:
-    """The smooth image, what its sizes need, and the box; in the plane if the image has one layer."""
+    """The smooth image, what its sizes need, and the box; in the plane if the image has one layer.
+
+    family (n + 1,): labels that stand together against all others, see LabelShares.
+    """
     if labels.ndim != 3 or not np.issubdtype(labels.dtype, np.integer):
         raise MeshError(f"labels must be a 3-D array of integers, not {labels.dtype} of shape {labels.shape}")
     present = np.unique(labels)
@@ -66,7 +72,7 @@ def prepared(
     d = 2 if labels.shape[2] == 1 else 3
     image = labels[:, :, 0] if d == 2 else labels
     edges = np.array(voxel_size[:d])
-    return LabelShares(image, edges), Gradation(image, edges), np.array(image.shape) * edges
+    return LabelShares(image, edges, family), Gradation(image, edges), np.array(image.shape) * edges
 
 
 def check_sizes(sizes: LabelSizes) -> None:
@@ -84,11 +90,11 @@ def labelled_lattice(
     nodes: Floats, cells: Ints, field: LabelShares, smoothing: float = SMOOTHING
 ) -> SimplexMesh:
     """Cells of the label of their centroid, without spikes and crumbs; nodes are (N, d)."""
-    names = [f"body_{k:03d}" for k in range(1, len(field.shift))]
+    names = [f"body_{k:03d}" for k in range(1, field.shift.shape[1])]
     mesh = SimplexMesh(nodes, cells, np.zeros(len(cells), np.int64), names)
     scale = smoothing * shortest_edges(mesh)[cells].min(axis=1)
     mesh.body = field.label(nodes[cells].mean(axis=1), scale) - 1
-    _tidy(mesh)
+    _tidy(mesh, field.family[1:])
     return mesh
 
 
@@ -109,9 +115,28 @@ def fitted(
     voxel = float(np.prod(field.voxel_size))
     target = np.asarray(np.bincount(labels.ravel(), minlength=len(mesh.names) + 1)[1:] * voxel, np.float64)
     box = np.array(labels.shape[:d]) * field.voxel_size
-    fit(mesh, field, box, target, floor=floor, smoothing=smoothing, rounds=rounds)
+    for first in (*_FIRST_ROUNDS, 0):
+        fit(mesh, field, box, target, floor=floor, smoothing=smoothing, rounds=first or rounds)
+        if first:
+            relabel(mesh, field, smoothing)
     mesh.nodes = np.pad(mesh.nodes, ((0, 0), (0, 3 - d)))
     return mesh
+
+
+def relabel(mesh: SimplexMesh, field: LabelShares, smoothing: float) -> None:
+    """Give cells all of whose nodes lie on interfaces to the body that has their centroid now.
+
+    Such a cell keeps the node that should be on the interface from going there: it would be flat.
+    """
+    pair = np.unique(mesh.cells * len(mesh.names) + mesh.body[:, None])
+    between = np.bincount(pair // len(mesh.names), minlength=len(mesh.nodes)) > 1
+    doubt = np.flatnonzero(between[mesh.cells].all(axis=1))
+    scale = smoothing * shortest_edges(mesh)[mesh.cells[doubt]].min(axis=1)
+    before = mesh.body.copy()
+    mesh.body[doubt] = field.label(mesh.nodes[mesh.cells[doubt]].mean(axis=1), scale) - 1
+    _tidy(mesh, field.family[1:])
+    lost = np.bincount(mesh.body, minlength=len(mesh.names)) == 0
+    mesh.body = np.where(lost[before], before, mesh.body)
 
 
 def connected(count: int, sides: Ints) -> Ints:
@@ -122,14 +147,23 @@ def connected(count: int, sides: Ints) -> Ints:
     return np.asarray(sparse.csgraph.connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
-def _tidy(mesh: SimplexMesh) -> None:
-    """Cells with all facets but one towards one other body go over to it; so do crumbs to the body they touch most."""
+def _tidy(mesh: SimplexMesh, family: Ints) -> None:
+    """Cells with all facets but one towards one other body go over to it; so do crumbs to the body they touch most.
+
+    Bodies of one family (bodies,) count as one first, so that the surface of grains has no grooves.
+    """
     _, sides = mesh.facets()
     sides = sides[sides[:, 1] >= 0]
-    for _ in range(3):
+    for kin in [family] * 3 + [np.arange(len(family))] * 3:
         cell, body, count = _contacts(np.arange(len(mesh.cells)), mesh, sides)
-        change = count >= mesh.dimension
-        mesh.body[cell[change]] = body[change]
+        abroad = kin[body] != kin[mesh.body[cell]]
+        cell, body, count = cell[abroad], body[abroad], count[abroad]
+        _, where = np.unique(cell * len(family) + kin[body], return_inverse=True)
+        many = np.bincount(where, count)[where] >= mesh.dimension
+        order = np.flatnonzero(many)[
+            np.argsort(count[many], kind="stable")
+        ]  # the most touched comes last and stays
+        mesh.body[cell[order]] = body[order]
     for _ in range(2):
         part = connected(len(mesh.cells), sides[mesh.body[sides[:, 0]] == mesh.body[sides[:, 1]]])
         size, home = np.bincount(part), np.zeros(int(part.max()) + 1, np.int64)

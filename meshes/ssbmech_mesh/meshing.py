@@ -103,10 +103,21 @@ def _matrix_groups(structure: Structure) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(int(k) for k in labels) for labels in chosen if len(labels))
 
 
+def _families(structure: Structure) -> Ints:
+    """The bodies of one particle are one family, every other body its own."""
+    particle = structure.bodies.particle
+    number = np.arange(len(particle) + 1)
+    for k in np.unique(particle[particle >= 0]):
+        own = np.flatnonzero(particle == k) + 1
+        number[own] = own[0]
+    return number
+
+
 def _labelled(merged: Merged, draft: _Draft) -> tuple[Merged, SimplexMesh, LabelShares]:
     """Cells with bodies; bodies that no cell represents are merged until every body has one."""
     while True:
-        field, _, _ = prepared(merged.structure.labels, merged.structure.voxel_size)
+        structure = merged.structure
+        field, _, _ = prepared(structure.labels, structure.voxel_size, _families(structure))
         mesh = labelled_lattice(draft.nodes, draft.cells, field)
         missing = np.flatnonzero(np.bincount(mesh.body, minlength=len(mesh.names)) == 0) + 1
         if len(missing) == 0:

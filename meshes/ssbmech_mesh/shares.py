@@ -18,6 +18,7 @@ Singles = NDArray[np.float32]
 
 _CHUNK = 4096  # points at a time: their stencils stay in the cache
 _WIDTHS = (1.0, 1.4, 2.0, 2.8)  # of the weights, in voxels; their standard deviation is 0.58 of that
+_FIRST = 1e3  # weight of a family's share against a label's: any difference of the former, rounded to 1e-6, decides
 _MOST_BIAS = 0.8  # of a difference of shares: a shift by 0.6 widths
 
 
@@ -25,36 +26,57 @@ class LabelShares:
     """Shares of labels of an image (nx, ny, nz) or (nx, ny) with voxels of voxel_size (3,) or (2,).
 
     Points are asked with a scale (P,) in µm, the width of the weights: one to 2.8 times the shortest edge of a voxel, and at least
-    one voxel along every axis. shift (n + 1,): distance in µm by which labels grow at plane interfaces.
+    one voxel along every axis. family (n + 1,): labels of one family (the grains of a particle) stand together against all
+    others, so that where they meet their common surface has no groove; each its own if not given. shift (2, n + 1): distance in µm
+    by which a label grows at plane interfaces, with other families and within its own.
     """
 
-    def __init__(self, labels: NDArray[np.integer], voxel_size: Floats) -> None:
+    def __init__(self, labels: NDArray[np.integer], voxel_size: Floats, family: Ints | None = None) -> None:
         self.voxel_size = voxel_size
-        self.shift = np.zeros(int(labels.max()) + 1)
+        self.shift = np.zeros((2, int(labels.max()) + 1))
+        alone = np.arange(self.shift.shape[1])
+        self.family = alone if family is None else family
+        own = None if family is None or len(np.unique(family)) == len(family) else family
         least = float(voxel_size.min())
-        self._levels = [_Level(labels, voxel_size, width * least) for width in _WIDTHS]
+        self._levels = [_Level(labels, voxel_size, width * least, own) for width in _WIDTHS]
         self._borders = np.sqrt(np.array(_WIDTHS[1:]) * np.array(_WIDTHS[:-1])) * least
 
     def label(self, points: Floats, scale: Floats) -> Ints:
-        """The label with the largest share at each point (P, d), without shift; the smallest of equal ones."""
+        """The label with the largest share in the family with the largest share at each point (P, d), without shift."""
         found = np.zeros(len(points), dtype=np.int64)
         for level, chosen in self._by_level(scale):
             found[chosen] = level.label(points[chosen])
         return found
 
     def differences(self, points: Floats, ask: Ints, scale: Floats) -> tuple[Floats, Floats]:
-        """How far the shares of labels ask (P, A) exceed that of the first, (P, A - 1), in units of their slope: µm.
+        """How far the shares of labels ask (P, A) exceed those of earlier ones, (P, A - 1), in units of their slope: µm.
 
-        And the gradients, (P, A - 1, d), of size one at plane interfaces.
+        A label is compared with an earlier one of its family if there is one, else its family with that of the first. And the
+        gradients, (P, A - 1, d), of size one at plane interfaces.
         """
         value = np.zeros((len(points), ask.shape[1] - 1))
         gradient = np.zeros((*value.shape, points.shape[1]))
         for level, chosen in self._by_level(scale):
-            share, gradient[chosen] = level.differences(points[chosen], ask[chosen])
-            shift = self.shift[ask[chosen, 1:]] - self.shift[ask[chosen, :1]]
+            here = ask[chosen]
+            other, within = self.partners(here)
+            share, gradient[chosen] = level.differences(points[chosen], here[:, 1:], other, within)
+            row = within.astype(np.int64)
+            shift = self.shift[row, here[:, 1:]] - self.shift[row, other]
             most = _MOST_BIAS * level.distance
             value[chosen] = share + np.clip(shift, -most, most)
         return value, gradient
+
+    def partners(self, ask: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+        """With which label each one but the first is compared (P, A - 1), and whether that is of its own family."""
+        family = self.family[ask]
+        other = np.repeat(ask[:, :1], ask.shape[1] - 1, axis=1)
+        within = np.zeros(other.shape, dtype=bool)
+        for a in range(1, ask.shape[1]):
+            for b in range(a - 1, -1, -1):
+                same = family[:, a] == family[:, b]
+                other[same, a - 1] = ask[same, b]
+                within[same, a - 1] = True
+        return other, within
 
     def _by_level(self, scale: Floats) -> list[tuple[_Level, Ints]]:
         which = np.searchsorted(self._borders, scale)
@@ -65,8 +87,11 @@ class LabelShares:
 class _Level:
     """Shares with one width of the weights (µm)."""
 
-    def __init__(self, labels: NDArray[np.integer], voxel_size: Floats, width: float) -> None:
+    def __init__(
+        self, labels: NDArray[np.integer], voxel_size: Floats, width: float, family: Ints | None
+    ) -> None:
         self.labels, self.voxel_size = labels, voxel_size
+        self.family = None if family is None else family.astype(np.int32)
         self.kernel = np.maximum(width / voxel_size, 1.0)  # half the reach, in voxels
         self.distance = (
             0.75 * width
@@ -107,11 +132,14 @@ class _Level:
         for start in range(0, len(mixed), _CHUNK):
             part = mixed[start : start + _CHUNK]
             around, offset = self._stencil(points[part])
-            found[part] = _largest(around, _products([_spline(t) for t in offset]), found[part])
+            weight = _products([_spline(t) for t in offset])
+            found[part] = _largest(around, weight, found[part], self.family)
         return np.asarray(found, dtype=np.int64)
 
-    def differences(self, points: Floats, ask: Ints) -> tuple[Floats, Floats]:
-        value = np.zeros((len(points), ask.shape[1] - 1))
+    def differences(
+        self, points: Floats, ask: Ints, other: Ints, within: NDArray[np.bool_]
+    ) -> tuple[Floats, Floats]:
+        value = np.zeros(ask.shape)
         gradient = np.zeros((*value.shape, points.shape[1]))
         for start in range(0, len(points), _CHUNK):
             part = slice(start, start + _CHUNK)
@@ -119,10 +147,18 @@ class _Level:
             weight = [_spline(t) / np.float32(k) for t, k in zip(offset, self.kernel, strict=True)]
             scale = (self.kernel**2 * self.voxel_size).astype(np.float32)
             slope = [-_slope(t) / s for t, s in zip(offset, scale, strict=True)]
-            first = (around == ask[part, 0]).astype(np.int8)
-            for a in range(1, ask.shape[1]):
-                sign = ((around == ask[part, a]) - first).astype(np.float32).reshape(*self._points, -1)
-                value[part, a - 1], gradient[part, a - 1] = _contracted(sign, weight, slope)
+            family = around if self.family is None else self.family[around]
+            for a in range(ask.shape[1]):
+                plus, minus = ask[part, a], other[part, a]
+                seen = around
+                if self.family is not None:
+                    inside = within[part, a]
+                    seen = np.where(inside, around, family)
+                    plus = np.where(inside, plus, self.family[plus])
+                    minus = np.where(inside, minus, self.family[minus])
+                sign = (seen == plus).astype(np.float32) - (seen == minus)
+                sign = sign.reshape(*self._points, -1)
+                value[part, a], gradient[part, a] = _contracted(sign, weight, slope)
         return value * self.distance, gradient * self.distance
 
     def _stencil(self, points: Floats) -> tuple[NDArray[np.int32], list[Singles]]:
@@ -139,8 +175,11 @@ class _Level:
         return self._flat[corner + steps[:, None]], offset
 
 
-def _largest(around: NDArray[np.int32], weight: Singles, guess: Ints) -> Ints:
-    """Label with the largest sum of weights (stencil, P): that guessed where it has more than half of all, else sought."""
+def _largest(around: NDArray[np.int32], weight: Singles, guess: Ints, family: Ints | None) -> Ints:
+    """Label with the largest sum of weights (stencil, P): that guessed where it has more than half of all, else sought.
+
+    Sought first among the families, then in the family that is found; the smallest label of equal ones.
+    """
     best = guess.copy()
     share = np.einsum("sp,sp->p", around == guess.astype(np.int32), weight)
     doubt = np.flatnonzero(share <= 0.5 * weight.sum(axis=0))
@@ -149,10 +188,18 @@ def _largest(around: NDArray[np.int32], weight: Singles, guess: Ints) -> Ints:
         base = int(around.max()) + 1
         slot, where = np.unique(np.arange(len(doubt)) * base + around, return_inverse=True)
         total = np.round(np.bincount(where.ravel(), weight.ravel()), 6)  # equal ones are equal on any machine
+        if family is not None:
+            total += _FIRST * _together(slot // base, family[slot % base], total)
         order = np.lexsort((slot, -total, slot // base))
         _, first = np.unique(slot[order] // base, return_index=True)
         best[doubt] = slot[order][first] % base
     return best
+
+
+def _together(point: Ints, family: Ints, total: Floats) -> Floats:
+    """Sum over the entries of the same point and family, for every entry."""
+    key, where = np.unique(point * (int(family.max()) + 1) + family, return_inverse=True)
+    return np.asarray(np.round(np.bincount(where.ravel(), total, minlength=len(key)), 6)[where.ravel()])
 
 
 def _products(weight: list[Singles]) -> Singles:

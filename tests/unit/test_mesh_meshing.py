@@ -66,9 +66,9 @@ def test_ball_with_voxels_of_any_shape(voxel: Triple) -> None:
     given = ball(voxel, 1.4)
     mesh, _ = mesh_structure(given, MeshSizeSpec(interface=0.4))
     assert_fills(mesh, given.box)
-    # the steering ends within 0.3 % of the image; the image itself is within 0.7 % of the ball
+    # the steering ends within 0.3 % of the image; the image itself is within 0.7 % of the ball: together 1.003 * 1.007
     assert mesh.body_volumes() == pytest.approx(given.volumes(), rel=0.003)
-    assert mesh.body_volumes()[1] == pytest.approx(4.0 / 3.0 * np.pi * 1.4**3, rel=0.01)
+    assert mesh.body_volumes()[1] == pytest.approx(4.0 / 3.0 * np.pi * 1.4**3, rel=0.0101)
     # facets cut the corners off (-1 %) and stay bent where a cell would become flat (+4 %)
     assert interface(mesh) == pytest.approx(4.0 * np.pi * 1.4**2, rel=0.05)
     assert quality(mesh).minimum_angle >= 12.0 - 1e-6
