@@ -142,9 +142,8 @@ def merge_small(labels: Ints, voxel_size: Triple, least_volume: float) -> Ints:
         body, first = np.unique(one[order], return_index=True)
         links = sparse.coo_matrix((np.ones(len(body)), (body, two[order][first])), shape=(len(volume),) * 2)
         _, group = sparse.csgraph.connected_components(links, directed=False)
-        labels = np.unique(np.where(labels > 0, group[labels] + 1, 0), return_inverse=True)[1].reshape(
-            labels.shape
-        )
+        present, number = np.unique(np.where(labels > 0, group[labels] + 1, 0), return_inverse=True)
+        labels = number.reshape(labels.shape) + int(present[0] > 0)  # no background: numbers still start at 1
 
 
 def _described(image: PhaseImage, raw: Ints) -> Bodies:

@@ -175,7 +175,9 @@ class _Level:
         return self._flat[corner + steps[:, None]], offset
 
 
-def _largest(around: NDArray[np.int32], weight: Singles, guess: Ints, family: Ints | None) -> Ints:
+def _largest(
+    around: NDArray[np.int32], weight: Singles, guess: Ints, family: NDArray[np.int32] | None
+) -> Ints:
     """Label with the largest sum of weights (stencil, P): that guessed where it has more than half of all, else sought.
 
     Sought first among the families, then in the family that is found; the smallest label of equal ones.
@@ -187,7 +189,9 @@ def _largest(around: NDArray[np.int32], weight: Singles, guess: Ints, family: In
         around, weight = around[:, doubt], weight[:, doubt]
         base = int(around.max()) + 1
         slot, where = np.unique(np.arange(len(doubt)) * base + around, return_inverse=True)
-        total = np.round(np.bincount(where.ravel(), weight.ravel()), 6)  # equal ones are equal on any machine
+        total: Floats = np.round(
+            np.bincount(where.ravel(), weight.ravel()), 6
+        )  # equal ones are equal on any machine
         if family is not None:
             total += _FIRST * _together(slot // base, family[slot % base], total)
         order = np.lexsort((slot, -total, slot // base))
@@ -196,7 +200,7 @@ def _largest(around: NDArray[np.int32], weight: Singles, guess: Ints, family: In
     return best
 
 
-def _together(point: Ints, family: Ints, total: Floats) -> Floats:
+def _together(point: Ints, family: NDArray[np.int32], total: Floats) -> Floats:
     """Sum over the entries of the same point and family, for every entry."""
     key, where = np.unique(point * (int(family.max()) + 1) + family, return_inverse=True)
     return np.asarray(np.round(np.bincount(where.ravel(), total, minlength=len(key)), 6)[where.ravel()])

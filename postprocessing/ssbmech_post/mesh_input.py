@@ -33,7 +33,7 @@ class Bodies:
     """What every body is, in the order of `names`.
 
     `particle`, `grain` (n,) numbers from 0, -1 for none; `center` (n, 3) and `radius` (n,) of the particle in
-    µm, `frame` (n, 3, 3) with the crystal axes a, a* x c, c as columns; nan where there is none.
+    µm, `frame` (n, 3, 3) with the crystal axes a, c x a, c as columns; nan where there is none.
     """
 
     names: tuple[str, ...]

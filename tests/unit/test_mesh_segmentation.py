@@ -106,6 +106,13 @@ def test_largest_contact_counts_by_area() -> None:
     assert cubes[2, 2, 2] == cubes[0, 0, 0] != cubes[3, 1, 3]
 
 
+def test_small_bodies_that_fill_the_image_keep_numbers_from_one() -> None:
+    """Without background the smallest number must not become that of the background."""
+    labels = np.repeat([1, 2, 2, 2, 2, 3, 3, 3, 3, 3], 1).reshape(10, 1, 1)
+    merged = merge_small(labels, UNIT, 2.0)
+    assert merged.ravel().tolist() == [1] * 5 + [2] * 5
+
+
 def test_particles_flatter_than_the_least_depth_stay() -> None:
     image = spheres((20, 20, 40), UNIT, [(10, 10, 10, 6), (10, 10, 28, 6)])
     assert split_bodies(image, {"NMC": SplitSpec(least_depth=100.0)}).names == ["SE", "NMC_001", "NMC_002"]

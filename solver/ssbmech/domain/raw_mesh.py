@@ -33,7 +33,7 @@ class RegionTable:
         grain: (n,) number of the grain within the particle, -1 without grains.
         center: (n, 3) of the particle [µm], nan for what is none.
         radius: (n,) of the sphere of the particle's volume [µm], nan for what is none.
-        frame: (n, 3, 3) columns are the crystal axes a, a* x c, c as unit vectors; nan without a crystal frame.
+        frame: (n, 3, 3) columns are the crystal axes a, c x a, c as unit vectors; nan without a crystal frame.
     """
 
     names: tuple[str, ...]
