@@ -10,6 +10,7 @@ from typing import Any
 
 from ssbmech_mesh.composite import build_composite
 from ssbmech_mesh.errors import MeshError
+from ssbmech_mesh.fitted import fitted_composite
 from ssbmech_mesh.grains import split_grains
 from ssbmech_mesh.image_structure import build_from_image
 from ssbmech_mesh.layers import add_layers
@@ -52,11 +53,13 @@ def structure_of(spec: CompositeSpec | ImageSpec) -> Structure:
     return structure if spec.section is None else section(structure, spec.section)
 
 
-def _on_voxels(given: Mapping[str, Any]) -> tuple[SimplexMesh, MeshReport]:
+def _composed(given: Mapping[str, Any]) -> tuple[SimplexMesh, MeshReport]:
     start = perf_counter()
     spec: CompositeSpec | ImageSpec
     if given["generator"] == "composite":
         spec = read_spec(CompositeSpec, given)
+        if spec.mesher == "fitted":
+            return fitted_composite(spec)
     else:
         spec = read_spec(ImageSpec, given)
     structure = structure_of(spec)
@@ -67,6 +70,6 @@ def _on_voxels(given: Mapping[str, Any]) -> tuple[SimplexMesh, MeshReport]:
 
 GENERATORS: dict[str, Callable[[Mapping[str, Any]], tuple[SimplexMesh, MeshReport]]] = {
     "spheres": mesh_spheres,
-    "composite": _on_voxels,
-    "image": _on_voxels,
+    "composite": _composed,
+    "image": _composed,
 }

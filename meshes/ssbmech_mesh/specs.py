@@ -170,6 +170,7 @@ class CompositeSpec(StructureSpec):
     arrangement: ArrangementSpec = ArrangementSpec()
     boundary: Literal["periodic", "walls"] = "periodic"
     voxel_size: Positive | None = None  # default a quarter of the interface size
+    mesher: Literal["lattice", "fitted"] = "lattice"  # fitted: to spheres, exactly, without voxels
 
 
 class SplitSpec(Spec):

@@ -213,6 +213,9 @@ class Composite(OnVoxels):
     voxel_size: Length | None = Field(
         default=None, description="default a quarter of the edge length at interfaces"
     )
+    mesher: Literal["lattice", "fitted"] = Field(
+        default="lattice", description="fitted: exactly to spheres, with fewer cells; nothing but spheres and layers"
+    )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers (µm, kg/m³), with the rows of the size tables."""
