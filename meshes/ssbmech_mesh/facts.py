@@ -44,7 +44,8 @@ def structure_facts(structure: Structure, areas: bool = True) -> dict[str, Any]:
             if np.any(is_particle & (phase_of_unit == k))
         },
         "percolation": {
-            name: _plain(voxel_percolation(values == k, inner.periodic)) for k, name in enumerate(names)
+            name: plain_percolation(voxel_percolation(values == k, inner.periodic))
+            for k, name in enumerate(names)
         },
     }
     both = is_particle[touching].all(axis=1)
@@ -155,7 +156,8 @@ def _touching(unit: Ints, periodic: bool) -> Ints:
     return np.stack([pairs // base, pairs % base], axis=1)
 
 
-def _plain(found: Percolation) -> dict[str, float | int]:
+def plain_percolation(found: Percolation) -> dict[str, float | int]:
+    """As the facts have it: one_end is the share that reaches one end but not the other."""
     return {
         "clusters": found.clusters,
         "spanning": found.percolating,

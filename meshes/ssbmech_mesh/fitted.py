@@ -17,8 +17,10 @@ from ssbmech_mesh.adjust import flatten_faces, match_area, match_volumes
 from ssbmech_mesh.arrangement import Arrangement, arrange
 from ssbmech_mesh.bodies import BodyTable, joined, plain_table
 from ssbmech_mesh.composite import asked_fractions, particle_facts, particle_table
+from ssbmech_mesh.connectivity import packing_report
 from ssbmech_mesh.dense import DensePacking, scaled
 from ssbmech_mesh.errors import MeshError
+from ssbmech_mesh.facts import percolation_notes, plain_percolation
 from ssbmech_mesh.fitted_geometry import (
     CutBalls,
     Geometry,
@@ -71,12 +73,13 @@ def fitted_composite(spec: CompositeSpec) -> tuple[SimplexMesh, MeshReport]:
         "volume_fraction": fractions,
         "volume_fraction_asked": asked,
         **particle_facts(made, spec),
+        **_percolation(made, spec.matrix),
     }
     for phase, share in asked.items():
         if abs(fractions.get(phase, 0.0) - share) > _OFF:
             got = 100 * fractions.get(phase, 0.0)
             more.append(f"{phase} takes {got:.4g} vol% instead of {100 * share:.4g} vol%")
-    notes = [*notes, *made.notes, *more]
+    notes = [*notes, *made.notes, *more, *percolation_notes(facts)]
     return mesh, report_of(mesh, fractions, facts, notes, perf_counter() - start)
 
 
@@ -97,14 +100,15 @@ def _check(spec: CompositeSpec) -> None:
 
 def _prepared(spec: CompositeSpec, asked: dict[str, float]) -> Arrangement:
     """The particles, with contacts and gaps that a mesh can fit; where they are given, they stay."""
-    if "smallest" not in spec.contact.model_fields_set:
+    drawn = spec.arrangement.kind == "random"
+    if drawn and "smallest" not in spec.contact.model_fields_set:
         smallest = min(_SMALLEST, 0.8 * spec.contact.largest)
         spec = spec.model_copy(update={"contact": spec.contact.model_copy(update={"smallest": smallest})})
     made = arrange(spec, asked, 0.0)
     packing = made.packing
     assert isinstance(packing, DensePacking)
     packing = replace(packing, limits=replace(packing.limits, rim=0.0))
-    if spec.arrangement.kind == "random":
+    if drawn:
         shares = np.array([asked[phase] for phase in made.phases])
         packing = well_placed(settled(packing, shares, made.group))
         packing, _ = scaled(packing, shares, made.group)
@@ -241,6 +245,19 @@ def _notes(balls: CutBalls) -> list[str]:
         f"contacts smaller than contact.smallest = {limits.smallest:g} of the smaller radius are open by "
         f"{limits.smallest_gap:.3g} µm: {opened}"
     ]
+
+
+def _percolation(made: Arrangement, matrix: str) -> dict[str, Any]:
+    """Clusters of particles by their contacts, whatever their phases, and of the matrix."""
+    assert isinstance(made.packing, DensePacking)
+    found, particles = packing_report(made.packing), "+".join(made.phases)
+    return {
+        "particles": {particles: found.particles},
+        "percolation": {
+            particles: plain_percolation(found.particle_clusters),
+            matrix: plain_percolation(found.matrix_clusters),
+        },
+    }
 
 
 def _fractions(mesh: SimplexMesh, made: Arrangement, matrix: str, whole: float) -> dict[str, float]:
