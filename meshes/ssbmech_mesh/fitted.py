@@ -188,6 +188,7 @@ def _sizes(balls: CutBalls, stack: Stack, size: MeshSizeSpec) -> Sizes:
         edge = _edge_for(balls, stack, size, size.cells / per_cube, edge)
         sizes = Sizes(edge, size.bulk or 2.0 * edge, size.growth, neck)
         field = SizeField(balls, stack, sizes)
+        gmsh.model.mesh.clear()
         generate_tetrahedra(field.grid())
         number = int(gmsh.model.mesh.getElementsByType(4)[0].size)
         if abs(number / size.cells - 1.0) < _CLOSE:

@@ -131,7 +131,7 @@ def test_simple_cubic_beyond_touching() -> None:
     assert report.volume_fraction["NCM811"] == pytest.approx(0.55, abs=1e-6)
     assert report.interface_area["NCM811|NCM811"] == pytest.approx(8 * disc, rel=CAD)
     on_walls = sum(area_on(mesh, "NCM811", 2, z) for z in (0.0, 4.0))
-    assert on_walls == pytest.approx(8 * disc, rel=0.15)  # octagons inside the circles
+    assert on_walls == pytest.approx(8 * disc, rel=0.2)  # octagons inside the circles
     check_quality(mesh)
 
 
