@@ -151,6 +151,10 @@ def mesh_fitted(
             f"the smallest angle between faces of cells is {worst.min():.2g} degrees, near ({place}) µm; take another seed, a "
             "smaller mesh_size.interface or a larger contact.smallest, or mesh on voxels"
         )
+    if size.interface is None and size.cells is not None and abs(len(mesh.cells) / size.cells - 1.0) > _CLOSE:
+        notes.append(
+            f"{len(mesh.cells)} cells instead of {size.cells}: contacts and gaps need a number that depends little on mesh_size"
+        )
     return mesh, [*notes, *_notes(balls)]
 
 
@@ -200,7 +204,7 @@ def _sizes(balls: CutBalls, stack: Stack, size: MeshSizeSpec) -> Sizes:
 def _edge_for(balls: CutBalls, stack: Stack, size: MeshSizeSpec, cubes: float, edge: float) -> float:
     """Interface size at which a number of cubes of the local size fill the box; bisection."""
     low, high = 0.0, np.inf
-    for _ in range(12):
+    for _ in range(8):
         sizes = Sizes(edge, size.bulk or 2.0 * edge, size.growth, size.neck or _NECK)
         found = SizeField(balls, stack, sizes).cells()
         if abs(found / cubes - 1.0) < 0.2 * _CLOSE:

@@ -13,10 +13,10 @@ from ssbmech_mesh.sizing import SizeGrid
 
 _STEP = 0.25  # of the grid, in interface sizes
 _GRID_POINTS = 1.0e6  # at most, for memory and time
-_RING = 0.8  # edge length at a ring in units of its radius: eight edges around
+_RING = 1.0  # edge length at a ring in units of its radius: six edges around
 _FINEST = 0.25  # of the interface size, in gaps
-_APART = 0.8  # edge length between two rings on a sphere in units of their distance
-_STEEP = 0.8  # growth away from rings
+_APART = 1.0  # edge length between two rings on a sphere in units of their distance
+_STEEP = 1.2  # growth away from rings
 _SAME = 1e-9  # µm
 _ROUND = 0.6  # of the radius, at most, on a sphere
 
