@@ -22,11 +22,12 @@ def lattice_with_cells(
     sizes_of: Callable[[float], LabelSizes],
     asked: int,
     counted: NDArray[np.bool_],
+    planes: Floats,
 ) -> tuple[LabelSizes, Floats, Ints]:
     """Sizes, nodes and cells of the lattice that comes nearest to the number of cells asked for.
 
     sizes_of: sizes for an interface size. counted: voxels whose cells count (pores do not). Steps of the lattice can leave a
-    coarse mesh some ten per cent off.
+    coarse mesh some ten per cent off. planes: see `refined_lattice`.
     """
     d = len(box)
     volume = float(np.prod(box))
@@ -35,7 +36,7 @@ def lattice_with_cells(
     best: tuple[float, LabelSizes, Floats, Ints] | None = None
     for _ in range(_TRIES):
         sizes = sizes_of(edge)
-        nodes, cells = refined_lattice(box, sizes.bulk, gradation.size_at(sizes))
+        nodes, cells = refined_lattice(box, sizes.bulk, gradation.size_at(sizes), planes)
         number = _inside(nodes, cells, gradation.voxel_size, counted)
         off = abs(np.log(number / asked))
         if best is None or off < best[0]:

@@ -39,7 +39,9 @@ def fit(
     from 0 and from 180. smoothing: width of the weights of the image in edge lengths. Sets mesh.nodes and the shift of the field.
     """
     free = ~((mesh.nodes == 0.0) | (mesh.nodes == box))
-    groups = _nodes_between(mesh)
+    flat = field.levels.on_plane(mesh.nodes)
+    free[flat, -1] = False
+    groups = _nodes_between(mesh, flat, field.levels.alone)
     rank = np.ones(len(mesh.nodes), np.int64)
     for group in groups:
         rank[group.nodes] = min(group.labels.shape[1], 3)
@@ -87,10 +89,12 @@ class _Between:
     labels: Ints
 
 
-def _nodes_between(mesh: SimplexMesh) -> list[_Between]:
-    """Nodes of more than one body."""
+def _nodes_between(mesh: SimplexMesh, flat: NDArray[np.bool_], layer: NDArray[np.bool_]) -> list[_Between]:
+    """Nodes of more than one body; for those on a plane (N,) labels that are a layer (n + 1,) do not count."""
     pair = np.unique(mesh.cells * len(mesh.names) + mesh.body[:, None])
     node, body = pair // len(mesh.names), pair % len(mesh.names)
+    counted = ~(flat[node] & layer[body + 1])
+    node, body = node[counted], body[counted]
     count = np.bincount(node, minlength=len(mesh.nodes))
     start = np.cumsum(count) - count
     groups = []

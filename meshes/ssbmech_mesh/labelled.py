@@ -56,11 +56,14 @@ def mesh_labels(
 
 
 def prepared(
-    labels: NDArray[np.integer], voxel_size: tuple[float, float, float], family: Ints | None = None
+    labels: NDArray[np.integer],
+    voxel_size: tuple[float, float, float],
+    family: Ints | None = None,
+    planes: Floats | None = None,
 ) -> tuple[LabelShares, Gradation, Floats]:
     """The smooth image, what its sizes need, and the box; in the plane if the image has one layer.
 
-    family (n + 1,): labels that stand together against all others, see LabelShares.
+    family (n + 1,), planes: labels that stand together, and faces of flat layers, see LabelShares.
     """
     if labels.ndim != 3 or not np.issubdtype(labels.dtype, np.integer):
         raise MeshError(f"labels must be a 3-D array of integers, not {labels.dtype} of shape {labels.shape}")
@@ -72,7 +75,7 @@ def prepared(
     d = 2 if labels.shape[2] == 1 else 3
     image = labels[:, :, 0] if d == 2 else labels
     edges = np.array(voxel_size[:d])
-    return LabelShares(image, edges, family), Gradation(image, edges), np.array(image.shape) * edges
+    return LabelShares(image, edges, family, planes), Gradation(image, edges), np.array(image.shape) * edges
 
 
 def check_sizes(sizes: LabelSizes) -> None:

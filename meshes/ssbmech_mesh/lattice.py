@@ -7,7 +7,7 @@ three tetrahedra with dihedral angles of at least 45 degrees where the bricks of
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import combinations, permutations, product
+from itertools import combinations, pairwise, permutations, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,15 @@ _SHIFT = 2**31  # an edge as one integer: smaller node * _SHIFT + larger node
 _SLACK = 1.25  # longest edge over the wanted one that is not cut: the mean edge comes near the wanted one
 
 
-def refined_lattice(box: Floats, coarsest: float, size: Callable[[Floats], Floats]) -> tuple[Floats, Ints]:
+def refined_lattice(
+    box: Floats, coarsest: float, size: Callable[[Floats], Floats], planes: Floats | None = None
+) -> tuple[Floats, Ints]:
     """Nodes (N, d) and simplices (M, d + 1) of the box [0, box], d = 2 or 3, positively oriented.
 
-    coarsest: edge of the bricks before refinement (µm). size: wanted edge length at points (P, d). Nodes on the faces of
-    the box are there to the last bit.
+    coarsest: edge of the bricks before refinement (µm). size: wanted edge length at points (P, d). planes: across the
+    last axis, that no simplex crosses. Nodes on the faces of the box and on planes are there to the last bit.
     """
-    nodes, cells = _refine(*_lattice(box, _bricks(box, coarsest)), size)
+    nodes, cells = _refine(*_lattice(_axes(box, coarsest, planes)), size)
     for axis in range(len(box)):  # midpoints are exact only for powers of two
         nodes[np.abs(nodes[:, axis] - box[axis]) < 1e-9 * box[axis], axis] = box[axis]
     edges = nodes[cells[:, 1:]] - nodes[cells[:, :1]]
@@ -59,12 +61,24 @@ def _bricks(box: Floats, edge: float) -> Ints:
     return np.asarray(choices[np.lexsort((shape, np.round(number, 9)))[0]].astype(np.int64))
 
 
-def _lattice(box: Floats, count: Ints) -> tuple[Floats, Ints]:
-    """A box of count (d,) bricks, d! Kuhn simplices each, all with their longest edge along (1, …, 1)."""
-    d = len(box)
-    axes = [np.arange(n + 1) for n in count]
-    nodes = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, d) * (box / count)
-    corner = np.stack(np.meshgrid(*(a[:-1] for a in axes), indexing="ij"), axis=-1).reshape(-1, d)
+def _axes(box: Floats, edge: float, planes: Floats | None) -> list[Floats]:
+    """Coordinates of the faces of the bricks along each axis."""
+    count = _bricks(box, edge)
+    axes = [side / n * np.arange(n + 1) for side, n in zip(box, count, strict=True)]
+    if planes is None or len(planes) == 0:
+        return axes
+    ends = np.concatenate([[0.0], planes, box[-1:]])
+    parts = [np.linspace(low, high, max(1, round((high - low) / edge)) + 1) for low, high in pairwise(ends)]
+    axes[-1] = np.concatenate([parts[0], *(part[1:] for part in parts[1:])])
+    return axes
+
+
+def _lattice(axes: list[Floats]) -> tuple[Floats, Ints]:
+    """Bricks between coordinates, d! Kuhn simplices each, all with their longest edge along (1, …, 1)."""
+    d = len(axes)
+    count = np.array([len(a) - 1 for a in axes])
+    nodes = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, d)
+    corner = np.stack(np.meshgrid(*(np.arange(n) for n in count), indexing="ij"), axis=-1).reshape(-1, d)
     stride = np.append(np.cumprod((count + 1)[:0:-1])[::-1], 1)
     base = corner @ stride
     paths = [np.cumsum([0, *stride[list(order)]]) for order in permutations(range(d))]

@@ -64,6 +64,7 @@ class _Draft:
     cells: Ints
     sizes: LabelSizes
     gradation: Gradation
+    planes: Floats
 
 
 def _drafted(structure: Structure, size: MeshSizeSpec) -> tuple[Merged, _Draft]:
@@ -85,14 +86,23 @@ def _lattice(structure: Structure, size: MeshSizeSpec) -> _Draft:
         )
 
     _, gradation, box = prepared(structure.labels, structure.voxel_size)
+    planes = _planes(structure)
     if size.cells is not None:
         solid = ~structure.bodies.of_phase(*structure.void)[gradation.labels - 1]
-        sizes, nodes, cells = lattice_with_cells(gradation, box, sizes_of, size.cells, solid)
+        sizes, nodes, cells = lattice_with_cells(gradation, box, sizes_of, size.cells, solid, planes)
     else:
         sizes = sizes_of(float(size.interface or 0.0))
         check_sizes(sizes)
-        nodes, cells = refined_lattice(box, sizes.bulk, gradation.size_at(sizes))
-    return _Draft(nodes, cells, sizes, gradation)
+        nodes, cells = refined_lattice(box, sizes.bulk, gradation.size_at(sizes), planes)
+    return _Draft(nodes, cells, sizes, gradation, planes)
+
+
+def _planes(structure: Structure) -> Floats:
+    """Faces of the layers inside the box, at faces of voxels."""
+    axis = 1 if structure.labels.shape[2] == 1 else 2
+    edge, number = structure.voxel_size[axis], structure.labels.shape[axis]
+    face = np.unique(np.rint(np.array(structure.composite or ()) / edge))
+    return np.asarray(face[(face > 0) & (face < number)] * edge, dtype=np.float64)
 
 
 def _matrix_groups(structure: Structure) -> tuple[tuple[int, ...], ...]:
@@ -117,7 +127,7 @@ def _labelled(merged: Merged, draft: _Draft) -> tuple[Merged, SimplexMesh, Label
     """Cells with bodies; bodies that no cell represents are merged until every body has one."""
     while True:
         structure = merged.structure
-        field, _, _ = prepared(structure.labels, structure.voxel_size, _families(structure))
+        field, _, _ = prepared(structure.labels, structure.voxel_size, _families(structure), draft.planes)
         mesh = labelled_lattice(draft.nodes, draft.cells, field)
         missing = np.flatnonzero(np.bincount(mesh.body, minlength=len(mesh.names)) == 0) + 1
         if len(missing) == 0:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ssbmech_mesh.levels import levels_of
 from ssbmech_mesh.simplex import Floats, Ints
 
 Singles = NDArray[np.float32]
@@ -28,11 +29,19 @@ class LabelShares:
     Points are asked with a scale (P,) in µm, the width of the weights: one to 2.8 times the shortest edge of a voxel, and at least
     one voxel along every axis. family (n + 1,): labels of one family (the grains of a particle) stand together against all
     others, so that where they meet their common surface has no groove; each its own if not given. shift (2, n + 1): distance in µm
-    by which a label grows at plane interfaces, with other families and within its own.
+    by which a label grows at plane interfaces, with other families and within its own. planes: faces of flat layers across the last
+    axis.
     """
 
-    def __init__(self, labels: NDArray[np.integer], voxel_size: Floats, family: Ints | None = None) -> None:
+    def __init__(
+        self,
+        labels: NDArray[np.integer],
+        voxel_size: Floats,
+        family: Ints | None = None,
+        planes: Floats | None = None,
+    ) -> None:
         self.voxel_size = voxel_size
+        self.levels = levels_of(labels, voxel_size, np.zeros(0) if planes is None else planes)
         self.shift = np.zeros((2, int(labels.max()) + 1))
         alone = np.arange(self.shift.shape[1])
         self.family = alone if family is None else family
@@ -46,7 +55,7 @@ class LabelShares:
         found = np.zeros(len(points), dtype=np.int64)
         for level, chosen in self._by_level(scale):
             found[chosen] = level.label(points[chosen])
-        return found
+        return self.levels.label(points, found)
 
     def differences(self, points: Floats, ask: Ints, scale: Floats) -> tuple[Floats, Floats]:
         """How far the shares of labels ask (P, A) exceed those of earlier ones, (P, A - 1), in units of their slope: µm.

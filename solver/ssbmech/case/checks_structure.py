@@ -143,6 +143,25 @@ def _check_composite(composite: Composite, case: Case) -> Iterator[Problem]:
                 "two axes of an ellipsoid",
             )
     yield from _check_contacts(composite, case)
+    if composite.mesher == "fitted":
+        yield from _check_fitted(composite)
+
+
+def _check_fitted(composite: Composite) -> Iterator[Problem]:
+    """What only the mesher on voxels can do."""
+    many = {
+        "additives": bool(composite.additives),
+        "pores": composite.pores is not None,
+        "section": composite.section is not None,
+        "voxel_size": composite.voxel_size is not None,
+    }
+    for name, population in composite.particles.items():
+        many[f"particles.{name}.shape"] = population.shape.kind != "sphere"
+        many[f"particles.{name}.grains"] = population.grains is not None
+    for key in (key for key, given in many.items() if given):
+        yield Problem(
+            f"{KEY}.mesher", f"does not go with {key}", "fitted", "lattice, or spheres and layers only"
+        )
 
 
 def _check_arrangement(composite: Composite) -> Iterator[Problem]:

@@ -214,7 +214,8 @@ class Composite(OnVoxels):
         default=None, description="default a quarter of the edge length at interfaces"
     )
     mesher: Literal["lattice", "fitted"] = Field(
-        default="lattice", description="fitted: exactly to spheres, with fewer cells; nothing but spheres and layers"
+        default="lattice",
+        description="fitted: exactly to spheres, with fewer cells; nothing but spheres and layers",
     )
 
     def as_dict(self) -> dict[str, Any]:
