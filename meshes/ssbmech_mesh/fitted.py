@@ -20,6 +20,7 @@ from ssbmech_mesh.composite import asked_fractions, particle_facts, particle_tab
 from ssbmech_mesh.connectivity import packing_report
 from ssbmech_mesh.dense import DensePacking, scaled
 from ssbmech_mesh.errors import MeshError
+from ssbmech_mesh.facets import OPEN, nearest
 from ssbmech_mesh.facts import percolation_notes, plain_percolation
 from ssbmech_mesh.fitted_geometry import (
     CutBalls,
@@ -50,6 +51,7 @@ _CELLS = 9.0  # tetrahedra in a cube of the edge length, to begin with
 _TRIES = 3
 _CLOSE = 0.1  # of the number of cells asked for
 _FINER = 0.9  # of the edge lengths, where angles are too small
+_THIN = 0.05  # of the interface size: gaps that are thinner give too many cells, or too flat ones
 _OFF = 1e-3  # of the box, from which on a volume fraction counts as missed
 
 
@@ -108,11 +110,21 @@ def _prepared(spec: CompositeSpec, asked: dict[str, float]) -> Arrangement:
     packing = made.packing
     assert isinstance(packing, DensePacking)
     packing = replace(packing, limits=replace(packing.limits, rim=0.0))
-    if drawn:
-        shares = np.array([asked[phase] for phase in made.phases])
-        packing = well_placed(settled(packing, shares, made.group))
-        packing, _ = scaled(packing, shares, made.group)
-    return replace(made, packing=packing)
+    if not drawn:
+        return replace(made, packing=packing)
+    shares = np.array([asked[phase] for phase in made.phases])
+    close = settled(packing, shares, made.group)
+    moves = nearest(close.centers - packing.centers, np.array(spec.box), packing.periodic)
+    note = (
+        f"spheres were moved by up to {np.linalg.norm(moves, axis=1).max():.2g} µm so that near ones touch clearly or keep "
+        "the smallest gap: fewer cells, no slivers"
+    )
+    close, _ = scaled(well_placed(close), shares, made.group)
+    laws = {}
+    for phase, (law, factor) in made.laws.items():
+        own = made.group == made.phases.index(phase)
+        laws[phase] = law, factor * float((close.radii / packing.radii)[own][0])
+    return replace(made, packing=close, laws=laws, notes=(*made.notes, note))
 
 
 def mesh_fitted(
@@ -138,6 +150,7 @@ def mesh_fitted(
                 f"{matrix} is in {len(geometry.matrix)} parts that the particles separate within the box"
             )
         sizes = _sizes(balls, stack, size)
+        _check_gaps(balls, sizes)
         for _ in range(_TRIES):
             mesh = _tetrahedra(balls, stack, geometry, sizes)
             worst = worst_angles(mesh)
@@ -199,6 +212,16 @@ def _sizes(balls: CutBalls, stack: Stack, size: MeshSizeSpec) -> Sizes:
             break
         per_cube = number / field.cells()
     return sizes
+
+
+def _check_gaps(balls: CutBalls, sizes: Sizes) -> None:
+    gap = balls.packing.limits.smallest_gap
+    if np.any(balls.planes.kind == OPEN) and gap < _THIN * sizes.interface:
+        raise MeshError(
+            f"gaps of {gap:.3g} µm between spheres are too thin for edges of {sizes.interface:.3g} µm; take a contact.smallest_gap "
+            f"of at least {_THIN * sizes.interface:.2g} µm, a smaller contact.smallest so that more spheres touch, or a smaller "
+            "mesh_size.interface"
+        )
 
 
 def _edge_for(balls: CutBalls, stack: Stack, size: MeshSizeSpec, cubes: float, edge: float) -> float:

@@ -15,12 +15,13 @@ from ssbmech_mesh.facets import OPEN, WALL, Planes, measures
 from ssbmech_mesh.relocate import Held
 from ssbmech_mesh.simplex import Floats, Ints, SimplexMesh
 
-_LEAST_CUT = (
-    0.15  # radius of a cut that leaves a gap, in radii; smaller ones make the gap a little narrower instead
-)
+# Cuts that leave a gap but are smaller than this radius (in radii) and shallower than this share of the gap are not made; the
+# gap is a little narrower then.
+_LEAST_CUT, _SHALLOW = 0.15, 0.25
 _VOLUME = (
     1e-3  # of a particle, by which the CAD kernel may miss the closed form (whose quadrature is good to 1e-4)
 )
+_ATTEMPTS = 4
 _SLIVER = 0.02  # of a particle: most that a sliver across an edge of the box is, which is left to the matrix
 _SAME = 1e-6  # of the box
 
@@ -100,8 +101,10 @@ def cut_balls(packing: DensePacking, low: float = 0.0) -> CutBalls:
     """
     sharp = replace(packing, limits=replace(packing.limits, rim=0.0))
     planes = sharp.planes()
-    disc = packing.radii[planes.owner] ** 2 - planes.offset**2
-    kept = (planes.kind != OPEN) | (disc > (_LEAST_CUT * packing.radii[planes.owner]) ** 2)
+    radius = packing.radii[planes.owner]
+    small = radius**2 - planes.offset**2 < (_LEAST_CUT * radius) ** 2
+    shallow = radius - planes.offset < _SHALLOW * packing.limits.smallest_gap
+    kept = (planes.kind != OPEN) | ~(small & shallow)
     planes = Planes(*(getattr(planes, key)[kept] for key in ("owner", "other", "normal", "offset", "kind")))
     particle, center = sharp.bodies()
     return CutBalls(sharp, planes, particle, center + np.array([0.0, 0.0, low]), packing.radii[particle])
@@ -110,13 +113,28 @@ def cut_balls(packing: DensePacking, low: float = 0.0) -> CutBalls:
 def build_geometry(balls: CutBalls, stack: Stack) -> Geometry:
     """Cut the balls, put them into the box and glue everything; the current gmsh model is empty before.
 
-    MeshError names the particle whose volume the CAD kernel gets wrong.
+    Where the CAD kernel fails, the seams of the spheres are turned elsewhere; MeshError names the particle where that
+    does not help.
     """
+    for attempt in range(_ATTEMPTS):
+        try:
+            return _build(balls, stack, np.random.default_rng([len(balls.particle), attempt]))
+        except _KernelError as error:
+            reason = str(error)
+            gmsh.model.occ.remove(gmsh.model.occ.getEntities(3), recursive=True)
+            gmsh.model.occ.synchronize()
+    raise MeshError(reason)
+
+
+class _KernelError(Exception):
+    """The CAD kernel gets a particle wrong."""
+
+
+def _build(balls: CutBalls, stack: Stack, random: np.random.Generator) -> Geometry:
     occ = gmsh.model.occ
     x, y, _ = balls.packing.box
     block = occ.addBox(0.0, 0.0, stack.bottom, x, y, stack.top - stack.bottom)
     slabs = [occ.addBox(0.0, 0.0, a, x, y, b - a) for a, b in stack.slabs]
-    random = np.random.default_rng(len(balls.particle))
     solids = [(3, _cut_ball(balls, k, stack, random)) for k in range(len(balls.particle))]
     tools = [*solids, *((3, tag) for tag in slabs)]
     _, made = occ.fragment([(3, block)], tools)
@@ -128,7 +146,7 @@ def build_geometry(balls: CutBalls, stack: Stack) -> Geometry:
     for k, parts in enumerate(made[1 : 1 + len(solids)]):
         here = [tag for _, tag in parts if tag in inside]
         if len(here) != 1:
-            raise MeshError(_wrong(balls, k, f"it is in {len(here)} pieces"))
+            raise _KernelError(_wrong(balls, k, f"it is in {len(here)} pieces"))
         pieces += here
     volume = np.array([occ.getMass(3, tag) for tag in pieces])
     _check_volumes(balls, volume)
@@ -165,7 +183,7 @@ def _cut_ball(balls: CutBalls, body: int, stack: Stack, random: np.random.Genera
         return int(ball)
     left, _ = occ.cut([(3, ball)], tools)
     if len(left) != 1:
-        raise MeshError(_wrong(balls, body, f"its cuts leave {len(left)} pieces"))
+        raise _KernelError(_wrong(balls, body, f"its cuts leave {len(left)} pieces"))
     return int(left[0][1])
 
 
@@ -197,7 +215,7 @@ def _check_volumes(balls: CutBalls, volume: Floats) -> None:
     slivers = _SLIVER if balls.packing.periodic else 0.0
     if off.max() > _VOLUME or off.min() < -_VOLUME - slivers:
         body = int(np.flatnonzero(balls.particle == worst)[0])
-        raise MeshError(_wrong(balls, body, f"its volume is off by {100 * off[worst]:.3g} %"))
+        raise _KernelError(_wrong(balls, body, f"its volume is off by {100 * off[worst]:.3g} %"))
 
 
 def _wrong(balls: CutBalls, body: int, what: str) -> str:

@@ -1,6 +1,7 @@
 """A packing of spheres made ready for a mesh that fits it: clear contacts or clear gaps, faces that cut well. Lengths in µm.
 
-Spheres that almost touch, or barely do, need tiny cells. Small moves (about a tenth of a radius or less) bring them together or apart.
+Spheres that almost touch, or barely do, need tiny cells. Moves bring them together or apart: of a third of a radius for
+most, of more than a radius for a few where chains of contacts close up.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,14 @@ def test_small_contact_is_open() -> None:
     check_quality(mesh)
 
 
+def test_thin_gap_is_refused() -> None:
+    made, *_ = pair(0.15)
+    assert isinstance(made.packing, DensePacking)
+    thin = replace(made.packing, limits=ContactLimits(0.4, 0.2, 0.01))
+    with pytest.raises(MeshError, match=r"gaps of 0.01 µm .* contact.smallest_gap of at least 0.045 µm"):
+        mesh_fitted(replace(made, packing=thin), "M", LayersSpec(), SIZE)
+
+
 def test_same_twice(two: SimplexMesh) -> None:
     again, _ = mesh_fitted(pair()[0], "M", LayersSpec(), SIZE)
     assert np.array_equal(again.nodes, two.nodes)
@@ -161,6 +170,9 @@ def test_random_packing_volumes_and_areas(packed: tuple[SimplexMesh, MeshReport]
     free = spheres["free_area"]["NCM811"]
     # A polyhedron of the volume of a ball has a larger surface: about 1 % with edges of half a radius.
     assert report.interface_area["NCM811|Li6PS5Cl"] == pytest.approx(free, rel=0.02)
+    assert any("spheres were moved by up to" in note for note in report.notes)
+    diameters = report.structure["diameters"]["NCM811"]
+    assert diameters["scale"] == pytest.approx(1.0, abs=0.1)
     assert report.structure["percolation"]["Li6PS5Cl"]["spanning"] > 0.99
     check_quality(mesh)
 
@@ -267,6 +279,14 @@ def test_cut_balls_have_no_specks() -> None:
     cut_open = balls.planes.kind == OPEN
     disc: Floats = np.sqrt(4.0 - balls.planes.offset[cut_open] ** 2)
     assert disc.min(initial=np.inf) > 0.15 * 2.0
+
+
+def test_overlapping_spheres_are_always_cut() -> None:
+    # Contact radius 0.075 µm, cut 0.01 µm below: circles of 0.21 µm, a tenth of the radius, but without them spheres overlap.
+    made, *_ = pair(0.05)
+    assert isinstance(made.packing, DensePacking)
+    balls = cut_balls(replace(made.packing, limits=ContactLimits(0.4, 0.2, 0.02)))
+    assert balls.planes.kind.tolist() == [OPEN, OPEN]
 
 
 @pytest.mark.parametrize(
