@@ -296,7 +296,7 @@ def scaled(packing: DensePacking, asked: Floats, group: Ints) -> tuple[DensePack
     return packing, missing
 
 
-def _closest(first: Floats, second: Floats, share: float) -> Floats:
+def closest(first: Floats, second: Floats, share: float) -> Floats:
     """Distance of two centres whose contact radius is a share of the smaller radius."""
     contact = share * np.minimum(first, second)
     return np.asarray(np.sqrt(first**2 - contact**2) + np.sqrt(second**2 - contact**2), dtype=np.float64)
@@ -312,7 +312,7 @@ def _room(packing: DensePacking) -> float:
     i, j, vector = near_pairs(
         packing.centers, packing.radii, box, packing.periodic, packing.limits.smallest_gap
     )
-    least = _closest(packing.radii[i], packing.radii[j], share)
+    least = closest(packing.radii[i], packing.radii[j], share)
     ratios = [np.linalg.norm(vector, axis=1) / least]
     for axis in _wall_axes(packing):
         c = np.clip(packing.centers[:, axis], 0.0, box[axis])
@@ -352,7 +352,7 @@ def _minimise(packing: DensePacking, share: float) -> tuple[Floats, float, float
     skin = float(radii.mean())
     i, j, apart = near_pairs(packing.centers, radii, box, packing.periodic, skin)
     shift = apart - (packing.centers[j] - packing.centers[i])  # to the image; nothing is wrapped on the way
-    least = _closest(radii[i], radii[j], share) * (1.0 + _SLACK)
+    least = closest(radii[i], radii[j], share) * (1.0 + _SLACK)
     wall = radii * np.sqrt(1.0 - share**2) * (1.0 + _SLACK)
     axes, count = _wall_axes(packing), len(radii)
     worst = 0.0

@@ -81,6 +81,11 @@ def fitted_composite(spec: CompositeSpec) -> tuple[SimplexMesh, MeshReport]:
         if abs(fractions.get(phase, 0.0) - share) > _OFF:
             got = 100 * fractions.get(phase, 0.0)
             more.append(f"{phase} takes {got:.4g} vol% instead of {100 * share:.4g} vol%")
+    largest = facts["spheres"]["largest_contact"]
+    if spec.arrangement.kind == "random" and largest > spec.contact.largest:
+        more.append(
+            f"contact radii reach {largest:.2g} of the smaller radius, more than contact.largest = {spec.contact.largest:g}"
+        )
     notes = [*notes, *made.notes, *more, *percolation_notes(facts)]
     return mesh, report_of(mesh, fractions, facts, notes, perf_counter() - start)
 

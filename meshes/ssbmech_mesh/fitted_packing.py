@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from ssbmech_mesh.dense import DensePacking, scaled
+from ssbmech_mesh.dense import DensePacking, closest, scaled
 from ssbmech_mesh.facets import CONTACT, near_pairs, wrapped
 from ssbmech_mesh.simplex import Floats, Ints
 
@@ -50,23 +50,18 @@ def _aims(packing: DensePacking, turn: int) -> _Aims:
     """All pairs that may come near: at first all near ones are to touch, later what resists that is left apart."""
     box, radii, limits = np.array(packing.box), packing.radii, packing.limits
     i, j, vector = near_pairs(packing.centers, radii, box, packing.periodic, float(radii.mean()))
-    together = _distance(radii[i], radii[j], _TOUCH * limits.largest)
+    together = closest(radii[i], radii[j], _TOUCH * limits.largest)
     apart = radii[i] + radii[j]
     reach = apart + _FAR * limits.smallest_gap if turn == 0 else apart
     if turn > _ROUNDS // 2:
-        reach = _distance(radii[i], radii[j], limits.smallest)
+        reach = closest(radii[i], radii[j], limits.smallest)
     touch = np.linalg.norm(vector, axis=1) < reach
     shift = vector - (packing.centers[j] - packing.centers[i])
     return _Aims(i, j, shift, np.where(touch, together, apart + limits.smallest_gap), touch)
 
 
-def _distance(one: Floats, two: Floats, share: float) -> Floats:
-    """Of the centres of two spheres whose contact radius is a share of the smaller radius."""
-    contact = share * np.minimum(one, two)
-    return np.asarray(np.sqrt(one**2 - contact**2) + np.sqrt(two**2 - contact**2))
-
-
 def _moved(packing: DensePacking, aims: _Aims) -> Floats:
+    """Centres of least squares: pairs at their distances, spheres at walls flat by a fixed share or a gap away."""
     box, radii = np.array(packing.box), packing.radii
     i, j, count = aims.i, aims.j, len(radii)
     gap = packing.limits.smallest_gap
