@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from ssbmech_mesh.dense import DensePacking, closest, scaled
-from ssbmech_mesh.facets import CONTACT, near_pairs, wrapped
+from ssbmech_mesh.facets import near_pairs, wrapped
 from ssbmech_mesh.simplex import Floats, Ints
 
 _ROUNDS = 12
@@ -104,14 +104,14 @@ def _moved(packing: DensePacking, aims: _Aims) -> Floats:
 def well_placed(packing: DensePacking) -> DensePacking:
     """The same periodic packing, moved across x and y to where the faces of the box cut it best.
 
-    A face that grazes a sphere or a contact, or cuts a contact at a small angle, leaves slivers.
+    A face that grazes a sphere or a flat side of one, or cuts a flat side at a small angle, leaves slivers.
     """
     if not packing.periodic:
         return packing
     box = np.array(packing.box)
     planes = packing.planes()
-    touch = planes.kind == CONTACT
-    owner, normal, height = planes.owner[touch], planes.normal[touch], planes.offset[touch]
+    stays = (planes.other >= 0) | (np.abs(planes.normal[:, 2]) > 0.5)  # cuts at lateral faces do not
+    owner, normal, height = planes.owner[stays], planes.normal[stays], planes.offset[stays]
     disc = np.sqrt(packing.radii[owner] ** 2 - height**2)
     centers = packing.centers.copy()
     away = np.full((len(packing.radii), 2), np.inf)
@@ -137,7 +137,7 @@ def _grazing(ratio: Floats, width: float) -> float:
 
 
 def _badly_cut(ratio: Floats, along: Floats) -> float:
-    """Cost of contacts whose middle lies at a distance of a face, in radii; along: |cosine| of the normals of the two."""
+    """Cost of flat sides whose middle lies at a distance of a face, in radii; along: |cosine| of the normals of the two."""
     reach = np.sqrt(np.maximum(1.0 - along**2, 1e-12))
     rim = np.maximum(0.0, 1.0 - np.abs(ratio - reach) / 0.3)
     parallel = np.where(ratio < reach, np.maximum(0.0, (along - 0.85) / 0.15), 0.0)
