@@ -1,8 +1,36 @@
 #!/bin/bash
-# Makes the pictures of the README with the program itself: the full demo, and coarse variants of the cases (20 minutes on 2 cores).
+# Makes the pictures of the README with the program itself: meshes, the full demo, and coarse variants of the cases (20 minutes on 2
+# cores). `docs/gallery.sh meshes` makes those of the meshes only (a minute).
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
-settings=(--set "mesh.microstructure.box=[13 um, 13 um, 13 um]"
+mkdir -p docs/images runs/gallery
+structure() { ./ssbmech mesh "cases/$1.yaml" -o "runs/gallery/$2.xdmf" --overwrite --set "mesh.microstructure.mesh_size=$3" "${@:4}"; }
+structure ncm811_lpscl/case spheres "{interface: 0.5 um, bulk: 1 um, neck: 2}"
+structure irregular_ncm811/case irregular "{interface: 0.5 um, bulk: 1 um}"
+structure tomography/case tomography "{interface: 0.6 um, bulk: 1.2 um}"
+structure section_ncm811/case section "{interface: 0.4 um, bulk: 1 um, neck: 1}"
+fine='{interface: 0.35 um, bulk: 1 um}'
+structure polycrystal_ncm811/case rods "$fine" --set "mesh.microstructure.particles.NCM811.grains.diameter=1.4 um"
+structure polycrystal_ncm811/random random "$fine" --set "mesh.microstructure.particles.NCM811.grains.diameter=1.4 um"
+environment/exec.sh python3 - <<'PANELS'
+from pathlib import Path
+
+from PIL import Image
+
+from ssbmech_post.mesh_view import panel
+
+made = Path("runs/gallery")
+kinds = {"spheres": "touching spheres", "irregular": "irregular particles, carbon, pores", "tomography": "from an image", "section": "plane section"}
+panel([(made / f"{name}.xdmf", title, "body") for name, title in kinds.items()], Path("docs/images/structures.png"))
+textures = [("rods", "radial rods", "texture"), ("random", "equiaxed grains", "texture"), ("rods", "orientation of c", "orientation")]
+panel([(made / f"{name}.xdmf", title, colour) for name, title, colour in textures], Path("docs/images/grains.png"))
+for name in ("structures", "grains"):  # 256 colours: a third of the size
+    picture = Path(f"docs/images/{name}.png")
+    Image.open(picture).convert("RGB").quantize(256).save(picture, optimize=True)
+PANELS
+[ "${1:-all}" = meshes ] && exit
+
+settings=(--set "mesh.microstructure.box=[11 um, 11 um, 11 um]"
     --set "mesh.microstructure.mesh_size={interface: 1.5 um, bulk: 3 um, neck: 6}"
     --set "numerics.time_step={initial: 300 s, maximum: 1200 s}" --set output.report=false)
 coarse() { ./ssbmech run "cases/$1.yaml" -n 2 -o "runs/gallery/$2" --overwrite "${settings[@]}"; }
@@ -14,7 +42,6 @@ coarse ncm811_lpscl/p0.5 p0.5
 coarse ncm811_lpscl/case p5
 coarse ncm811_lpscl/p50 p50
 
-mkdir -p docs/images
 ./ssbmech report runs/gallery/{ncm_gap,lco_gap,ltvo_gap} --label NCM811 --label LiCoO2 --label LTVO --compare docs/images/chemistry.png
 ./ssbmech report runs/gallery/{p0.5,p5,p50} --label "0.5 MPa" --label "5 MPa" --label "50 MPa" --compare docs/images/pressure.png
 ./ssbmech run cases/ncm811_lpscl/case.yaml -n 2 -o runs/gallery/demo --overwrite

@@ -198,7 +198,7 @@ def _phases(axes: Axes, look: Look) -> None:
         Swatch(facecolor=colour, edgecolor=INK, linewidth=0.5, label=f"{name}  {100.0 * share:.1f} {measure}")
         for (name, share), colour in zip(shares, colours, strict=True)
     ]
-    axes.legend(handles=swatches, loc="center", ncols=min(len(swatches), 2 if len(swatches) != 3 else 3), fontsize=9,
+    axes.legend(handles=swatches, loc="center", ncols=min(len(swatches), 2), fontsize=9,
                 handlelength=1.2, handleheight=1.0, columnspacing=1.6, borderpad=0.0)  # fmt: skip
 
 

@@ -22,7 +22,14 @@ from ssbmech.case import load_case
 
 ROOT = Path(__file__).parents[2]
 CASES = ROOT / "cases"
-QUICK = ("ncm811_lpscl/quick", "lco_lpscl/quick", "ltvo_lpscl/quick")
+QUICK = ("ncm811_lpscl/quick", "lco_lpscl/quick", "ltvo_lpscl/quick", "tomography/quick")
+LONGER = (
+    "irregular_ncm811/case",
+    "polycrystal_ncm811/case",
+    "polycrystal_ncm811/random",
+    "section_ncm811/case",
+)
+STUDIES = [*QUICK, *(pytest.param(case, marks=pytest.mark.slow) for case in LONGER)]
 ALL = sorted(path.relative_to(CASES) for path in CASES.glob("*/*.yaml"))
 
 # Two and a half minutes in all on two idle cores; the limit leaves room for busy ones.
@@ -35,6 +42,7 @@ class Result:
 
     summary: dict[str, Any]
     series: dict[str, list[float]]
+    particles: list[dict[str, str]]
 
     def headline(self, name: str) -> float:
         return float(self.summary["headline"][name])
@@ -68,11 +76,18 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def _read(out: Path) -> Result:
-    with (out / "series.csv").open(newline="", encoding="utf-8") as file:
-        header, *rows = csv.reader(file)
-    names = [name.split(" [")[0] for name in header]
+    names, rows = _table(out / "series.csv")
     series = {name: [float(row[k]) for row in rows] for k, name in enumerate(names)}
-    return Result(json.loads((out / "summary.json").read_text(encoding="utf-8")), series)
+    columns, lines = _table(out / "particles.csv")
+    particles = [dict(zip(columns, line, strict=True)) for line in lines]
+    return Result(json.loads((out / "summary.json").read_text(encoding="utf-8")), series, particles)
+
+
+def _table(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Names of the columns without units, and the rows."""
+    with path.open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    return [name.split(" [")[0] for name in header], rows
 
 
 def _pressed(pressure: float) -> tuple[str, ...]:
@@ -88,7 +103,7 @@ def test_every_case_file_is_in_order(case: Path) -> None:
     assert load_case(CASES / case).title
 
 
-@pytest.mark.parametrize("case", QUICK)
+@pytest.mark.parametrize("case", STUDIES)
 def test_balances(run: Run, case: str) -> None:
     """Lithium content against charge passed, and energy; at the end and, for lithium, in every step."""
     result = run(case)
@@ -100,7 +115,7 @@ def test_balances(run: Run, case: str) -> None:
     assert abs(result.series["mechanical_balance_error"][-1]) <= 0.01
 
 
-@pytest.mark.parametrize("case", QUICK)
+@pytest.mark.parametrize("case", STUDIES)
 def test_headline_figures_are_those_of_the_case_file(run: Run, case: str) -> None:
     expected = load_case(CASES / f"{case}.yaml").expected
     assert expected
@@ -141,3 +156,19 @@ def test_delamination_falls_with_stack_pressure(run: Run) -> None:
 def test_ltvo_stays_bonded(run: Run) -> None:
     assert run("ltvo_lpscl/quick").headline("active_fraction") > 0.99
     assert run("ncm811_lpscl/quick").headline("active_fraction") < 0.5
+
+
+def test_lithium_reaches_grains_without_electrolyte(run: Run) -> None:
+    """A particle of grains on a coarse mesh: those inside have no other way than the grain boundaries, and follow."""
+    mesh = "mesh.microstructure.mesh_size={interface: 1 um, bulk: 2 um}"
+    grains = "mesh.microstructure.particles.NCM811.grains={texture: random, count: 30}"
+    end = "programme.2.until={specific_capacity: 30 mAh/g}"
+    result = run("polycrystal_ncm811/case", mesh, grains, end)
+    rows = [row for row in result.particles if row["body"].startswith("NCM811")]
+    last = [row for row in rows if row["step"] == rows[-1]["step"]]
+    inside = [float(row["mean_stoichiometry"]) for row in last if float(row["interface_area"]) == 0.0]
+    outside = [float(row["mean_stoichiometry"]) for row in last if float(row["interface_area"]) > 0.0]
+    assert inside and outside
+    assert max(inside) < 0.9084 - 0.02  # all have lost lithium
+    assert min(inside) > min(outside)  # to those outside
+    assert abs(result.summary["balance"]["lithium"]) <= 1e-8

@@ -27,6 +27,7 @@ EXCLUSIVE: tuple[frozenset[str], ...] = tuple(
         "composition volume_fraction",
         "interface cells",
         "labels thresholds",
+        "count diameter",
         "press rest charge discharge",
     )
 )
