@@ -40,7 +40,7 @@ def build_from_image(spec: ImageSpec) -> Structure:
     Particles are the bodies of the phases in split and bodies; every other phase is one body, also a void one. Raises
     MeshError for names that are no phases, values without a phase, and phases of which nothing is left.
     Facts beside those of `structure_facts`: `image`, as read and cropped; `touches_box`, how many particles reach a face, which
-    may have cut them; `diameter_quantiles` of the balls (discs) of the particles' volumes (areas), by volume, cut ones
+    may have cut them; `diameters` of the balls (discs) of the particles' volumes (areas), by volume, cut ones
     included; in a section `interface_length` by pair of phases (µm), by stereology.
     """
     _check_names(spec)
@@ -227,16 +227,15 @@ def _lengths(phases: PhaseImage, bodies: Bodies) -> dict[str, float]:
 
 def _sizes(bodies: Bodies, particles: NDArray[np.bool_]) -> dict[str, Any]:
     """Particles cut by the box, and quantiles of the diameter by volume, each particle counted at its middle."""
-    facts: dict[str, Any] = {"touches_box": {}, "diameter_quantiles": {}}
+    facts: dict[str, Any] = {"touches_box": {}, "diameters": {}}
     for k in np.unique(bodies.phase[particles]):
         mine = bodies.phase == k
         order = np.argsort(bodies.diameter[mine])
         diameter, volume = bodies.diameter[mine][order], bodies.volume[mine][order]
         share = (np.cumsum(volume) - 0.5 * volume) / volume.sum()
         facts["touches_box"][bodies.phases[k]] = int(np.count_nonzero(bodies.border[mine]))
-        facts["diameter_quantiles"][bodies.phases[k]] = {
-            f"D{p}": float(np.interp(p / 100.0, share, diameter)) for p in (10, 50, 90)
-        }
+        quantiles = {f"D{p}": float(np.interp(p / 100.0, share, diameter)) for p in (10, 50, 90)}
+        facts["diameters"][bodies.phases[k]] = {"number": len(diameter), "achieved": quantiles}
     return facts
 
 

@@ -54,15 +54,39 @@ class MeshReport:
         for name, share in self.volume_fraction.items():
             asked = f" (asked {100 * self.asked[name]:.2f})" if name in self.asked else ""
             lines.append(f"{name:<30} {100 * share:.2f} vol%{asked}")
-        sizes: Mapping[str, Mapping[str, float]] = self.structure.get("diameter_quantiles", {})
-        for name, values in sizes.items():
-            text = ", ".join(f"{key} {value:.2f}" for key, value in values.items())
-            lines.append(f"{name + ' diameters':<30} {text} µm")
+        lines += self._structure_lines()
         unit = "µm^2" if self.dimension == 3 else "µm"
         lines += [f"{name:<30} {area:.1f} {unit}" for name, area in self.interface_area.items()]
         lines.append(self.quality.table())
         lines += [f"note: {text}" for text in self.notes]
         return "\n".join(lines)
+
+    def _structure_lines(self) -> list[str]:
+        """Sizes, contacts and percolation, as far as the generator reports them."""
+        facts, lines = self.structure, []
+        for name, sizes in facts.get("diameters", {}).items():
+            asked = sizes.get("asked", {})
+            text = ", ".join(f"{key} {_of_asked(d, asked.get(key))}" for key, d in sizes["achieved"].items())
+            lines.append(f"{name + ' diameters':<30} {text} µm by volume")
+        contacts = facts.get("spheres", {}).get("coordination")
+        touching = (
+            {"contacts of a particle": contacts}
+            if contacts is not None
+            else {
+                f"{name} touching a particle": number
+                for name, number in facts.get("coordination", {}).items()
+            }
+        )
+        lines += [f"{name:<30} {number:.2f}" for name, number in touching.items()]
+        for name, found in facts.get("percolation", {}).items():
+            through = "from end to end" if found["spanning"] > 0.0 else "not from end to end"
+            alone = f", {100 * found['isolated']:.2g} % isolated" if found["isolated"] > 0.0 else ""
+            lines.append(f"{name + ' percolates':<30} {through}{alone}")
+        return lines
+
+
+def _of_asked(value: float, asked: float | None) -> str:
+    return f"{value:.2f}" if asked is None else f"{value:.2f} (asked {asked:.2f})"
 
 
 def report_of(

@@ -42,7 +42,9 @@ def mesh_spheres(given: Mapping[str, Any]) -> tuple[SimplexMesh, MeshReport]:
             spec.particles: spec.volume_fraction,
             spec.matrix: 1.0 - spec.volume_fraction,
         },
-        "diameter_quantiles": {spec.particles: size_quantiles(2.0 * packing.radii)},
+        "diameters": {
+            spec.particles: {"number": len(packing.radii), "achieved": size_quantiles(2.0 * packing.radii)}
+        },
         "smallest_gap": packing.smallest_gap(),
     }
     share = float(mesh.body_volumes()[:-1].sum()) / float(np.prod(spec.box))
