@@ -30,7 +30,7 @@ for name in ("structures", "grains"):  # 256 colours: a third of the size
 PANELS
 [ "${1:-all}" = meshes ] && exit
 
-settings=(--set "mesh.microstructure.box=[11 um, 11 um, 11 um]"
+settings=(--set "mesh.microstructure.box=[10 um, 10 um, 10 um]"
     --set "mesh.microstructure.mesh_size={interface: 1.5 um, bulk: 3 um, neck: 6}"
     --set "numerics.time_step={initial: 300 s, maximum: 1200 s}" --set output.report=false)
 coarse() { ./ssbmech run "cases/$1.yaml" -n 2 -o "runs/gallery/$2" --overwrite "${settings[@]}"; }
