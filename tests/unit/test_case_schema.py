@@ -26,7 +26,7 @@ TYPES = {
     "null": type(None),
     "number": (int, float),
 }
-NOTES = {"$schema", "title", "description", "default", "examples", "$defs", "propertyNames"}
+NOTES = {"$schema", "title", "description", "default", "examples", "format", "$defs", "propertyNames"}
 BOUNDS = {
     "minimum": lambda value, bound: value >= bound,
     "maximum": lambda value, bound: value <= bound,

@@ -58,7 +58,7 @@ def read_slice(heavy: Path, rank: int, size: int, scale: float) -> RawMesh:
         MeshReadError: not a file of the mesh package, or one that is damaged (each rank checks its own slice).
     """
     try:
-        with h5py.File(heavy, "r") as file:
+        with h5py.File(heavy, "r", locking=False) as file:  # nobody writes, and not every cluster file system can lock
             _check(file, heavy)
             return _read(file, heavy, rank, size, scale)
     except (OSError, KeyError) as error:
