@@ -4,20 +4,36 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
 
 from ssbmech.case.base import Block, Fraction, Name, SourcedBlock
 from ssbmech.case.microstructure import Composition, FilePath, Generated
 from ssbmech.case.tables import read_table
-from ssbmech.case.units import AngleOrZero, Length, LengthOrZero, Volume
+from ssbmech.case.units import AngleOrZero, Length, LengthOrZero, Volume, quantity
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class OneOrThree:
+    """Reads one length as that along x, y and z."""
+
+    summary = "length, `0.4 um`, or three: along x, y, z"
+
+    def __call__(self, value: Any) -> Any:
+        """A list of three; what is no text is left for the type check."""
+        return [value] * 3 if isinstance(value, str) else value
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        one = quantity("length", "positive").json_schema()
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 3, "maxItems": 3}]}
+
+
 PerAxis = Annotated[
-    list[Length],
-    BeforeValidator(lambda value: [value] * 3 if isinstance(value, str) else value),
-    Field(min_length=3, max_length=3),
+    list[Length], Field(min_length=3, max_length=3), BeforeValidator(OneOrThree()), OneOrThree()
 ]
-"""A length for x, y and z, or one for all."""
 Corner = Annotated[list[LengthOrZero], Field(min_length=3, max_length=3)]
 Range = Annotated[list[Number], Field(min_length=2, max_length=2)]
 
