@@ -40,9 +40,6 @@ from ssbmech_mesh.simplex import SimplexMesh, from_gmsh
 from ssbmech_mesh.specs import CompositeSpec, LayersSpec, MeshSizeSpec
 from ssbmech_mesh.spheres import generate_tetrahedra
 
-_SMALLEST = (
-    0.2  # contact radius over the smaller radius, by default: the wedge around it has 17 degrees or more
-)
 _NECK = 2.0  # edge length in gaps in units of their width: one layer of cells
 _ROUNDS = 5
 _GOOD_ANGLE = 10.0  # degrees
@@ -107,15 +104,11 @@ def _check(spec: CompositeSpec) -> None:
 
 def _prepared(spec: CompositeSpec, asked: dict[str, float]) -> Arrangement:
     """The particles, with contacts and gaps that a mesh can fit; where they are given, they stay."""
-    drawn = spec.arrangement.kind == "random"
-    if drawn and "smallest" not in spec.contact.model_fields_set:
-        smallest = min(_SMALLEST, 0.8 * spec.contact.largest)
-        spec = spec.model_copy(update={"contact": spec.contact.model_copy(update={"smallest": smallest})})
     made = arrange(spec, asked, 0.0)
     packing = made.packing
     assert isinstance(packing, DensePacking)
     packing = replace(packing, limits=replace(packing.limits, rim=0.0))
-    if not drawn:
+    if spec.arrangement.kind != "random":
         return replace(made, packing=packing)
     shares = np.array([asked[phase] for phase in made.phases])
     close = settled(packing, shares, made.group)
