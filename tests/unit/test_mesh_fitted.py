@@ -25,6 +25,7 @@ from ssbmech_mesh.specs import CompositeSpec, LayersSpec, MeshSizeSpec, read_spe
 SIZE = MeshSizeSpec(interface=0.9)
 RANDOM: dict[str, Any] = {
     "generator": "composite",
+    "contact": {"smallest": 0.2},
     "box": [12.0, 12.0, 12.0],
     "particles": {"NCM811": {"diameter": {"median": 4.3, "sigma": 0.2, "minimum": 3.0, "maximum": 6.0}}},
     "matrix": "Li6PS5Cl",
