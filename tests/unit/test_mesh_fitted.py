@@ -126,6 +126,7 @@ def test_same_twice(two: SimplexMesh) -> None:
 
 def test_simple_cubic_beyond_touching() -> None:
     given = RANDOM | {
+        "contact": {},
         "box": [8.0, 8.0, 4.0],
         "particles": {"NCM811": {}},
         "volume_fraction": {"NCM811": 0.55},
