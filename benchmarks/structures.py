@@ -37,9 +37,9 @@ def _composite(side: float, share: float, edge: float, **more: Any) -> dict[str,
 BLOCKS: dict[str, dict[str, Any]] = {
     "demo, fitted": _composite(15.0, 0.477, 0.7, mesher="fitted"),
     "demo, lattice": _composite(15.0, 0.477, 0.7),
-    "500 spheres": _composite(28.0, 0.7, 1.2),
-    "500 irregular": _composite(28.0, 0.65, 1.2, shape={"kind": "irregular", "roughness": 0.1}),
-    "500 ellipsoids": _composite(28.0, 0.7, 1.2, shape={"kind": "ellipsoid", "aspect": [1.2, 1.4]}),
+    "500 spheres": _composite(29.2, 0.7, 1.2),
+    "500 irregular": _composite(29.2, 0.7, 1.2, shape={"kind": "irregular", "roughness": 0.1}),
+    "500 ellipsoids": _composite(29.2, 0.7, 1.2, shape={"kind": "ellipsoid", "aspect": [1.2, 1.4]}),
     "1000 grains": _composite(
         16.0, 0.5, 0.6, diameter={"median": 6.0, "sigma": 0.1}, grains={"texture": "radial", "count": 100}
     ),
@@ -109,7 +109,7 @@ def main(
     for name in [only] if only else BLOCKS:
         for which, checkout in checkouts.items():
             table.add_row(*row(which, name, run(checkout, name)))
-    Console().print(table)
+    Console(width=max(120, Console().width)).print(table)  # as wide in a file as on a terminal
 
 
 if __name__ == "__main__":
