@@ -198,7 +198,7 @@ def main(
     if as_json:
         sys.stdout.write(json.dumps(every, indent=1) + "\n")
     else:
-        Console().print(table)
+        Console(width=max(120, Console().width)).print(table)  # as wide in a file as on a terminal
 
 
 if __name__ == "__main__":
