@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from math import isfinite, log
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.stats import norm
 
 from ssbmech_mesh.errors import MeshError
@@ -153,37 +152,10 @@ def _keys(spec: SizeSpec, given: set[str], needed: set[str], allowed: set[str]) 
         )
 
 
-def scale_to_volume(
-    diameters: Floats, volume: float, minimum: float = 0.0, maximum: float = np.inf
-) -> Floats:
-    """The diameters (µm) times one factor, kept inside the limits, so that their spheres add up to volume (µm^3)."""
-    d = np.asarray(diameters, dtype=np.float64)
-
-    def total(factor: float) -> float:
-        return float(np.sum(np.pi / 6.0 * np.clip(factor * d, minimum, maximum) ** 3))
-
-    free = float(np.cbrt(volume / np.sum(np.pi / 6.0 * d**3)))
-    low, high = (
-        minimum / float(d.max()),
-        (maximum if isfinite(maximum) else 2.0 * free * d.max()) / float(d.min()),
-    )
-    if not volume > 0.0 or total(low) > volume * (1.0 + 1e-12) or total(high) < volume * (1.0 - 1e-12):
-        raise MeshError(
-            f"{len(d)} spheres between {minimum:g} and {maximum:g} µm cannot make up {volume:.4g} µm^3; change "
-            "the number of particles, the box or the limits of the diameter"
-        )
-    if total(low) >= volume:
-        return np.clip(low * d, minimum, maximum)
-    if total(high) <= volume:
-        return np.clip(high * d, minimum, maximum)
-    factor = float(brentq(lambda f: total(f) - volume, low, high, xtol=1e-15, rtol=1e-14))
-    return np.clip(factor * d, minimum, maximum)
-
-
-def volume_quantiles(diameters: Floats) -> dict[str, float]:
-    """D10, D50, D90 by volume (µm) of spheres; each one stands for its own share, counted at the middle of it."""
+def volume_quantiles(diameters: Floats, dimension: int = 3) -> dict[str, float]:
+    """D10, D50, D90 by volume (µm) of balls, by area of discs (dimension 2); each stands for its own share, counted at its middle."""
     d = np.sort(np.asarray(diameters, dtype=np.float64))
-    volume = d**3
+    volume = d**dimension
     share = (np.cumsum(volume) - 0.5 * volume) / volume.sum()
     return {f"D{p}": float(np.interp(p / 100.0, share, d)) for p in (10, 50, 90)}
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ssbmech_mesh.bodies import BodyTable
+from ssbmech_mesh.distribution import volume_quantiles
 from ssbmech_mesh.errors import MeshError
 from ssbmech_mesh.facts import described
 from ssbmech_mesh.image_phases import (
@@ -225,17 +226,17 @@ def _lengths(phases: PhaseImage, bodies: Bodies) -> dict[str, float]:
     return {f"{a}|{b}": area / depth for (a, b), area in interface_areas(cubes, bodies.labels).items()}
 
 
-def _sizes(bodies: Bodies, particles: NDArray[np.bool_]) -> dict[str, Any]:
-    """Particles cut by the box, and quantiles of the diameter by volume, each particle counted at its middle."""
+def _sizes(bodies: Bodies, particles: NDArray[np.bool_], dimension: int) -> dict[str, Any]:
+    """Particles cut by the box, and quantiles of the diameter by volume (area)."""
     facts: dict[str, Any] = {"touches_box": {}, "diameters": {}}
     for k in np.unique(bodies.phase[particles]):
-        mine = bodies.phase == k
-        order = np.argsort(bodies.diameter[mine])
-        diameter, volume = bodies.diameter[mine][order], bodies.volume[mine][order]
-        share = (np.cumsum(volume) - 0.5 * volume) / volume.sum()
-        facts["touches_box"][bodies.phases[k]] = int(np.count_nonzero(bodies.border[mine]))
-        quantiles = {f"D{p}": float(np.interp(p / 100.0, share, diameter)) for p in (10, 50, 90)}
-        facts["diameters"][bodies.phases[k]] = {"number": len(diameter), "achieved": quantiles}
+        mine, name = bodies.phase == k, bodies.phases[k]
+        diameter = bodies.diameter[mine]
+        facts["touches_box"][name] = int(np.count_nonzero(bodies.border[mine]))
+        facts["diameters"][name] = {
+            "number": len(diameter),
+            "achieved": volume_quantiles(diameter, dimension),
+        }
     return facts
 
 
@@ -255,7 +256,7 @@ def _structure(
     particles = table.of_phase(*spec.split, *spec.bodies)
     table.particle[particles] = np.arange(np.count_nonzero(particles))
     table.center[~particles], table.radius[~particles] = np.nan, np.nan
-    facts |= _sizes(bodies, particles)
+    facts |= _sizes(bodies, particles, 2 if 1 in phases.values.shape else 3)
     labels, size = bodies.labels, phases.voxel_size
     if labels.shape[1] == 1:  # a section: first axis in the plane, then that of the stack
         labels, size = labels.transpose(0, 2, 1), (size[0], size[2], size[1])

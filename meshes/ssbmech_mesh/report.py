@@ -162,12 +162,3 @@ def _areas(mesh: SimplexMesh, facet: Ints, pair: Ints) -> dict[str, float]:
         name = f"{names[a]} {GRAIN_BOUNDARY}" if k % 2 else f"{names[a]}|{names[b]}"
         found[name] = float(total[k])
     return found
-
-
-def size_quantiles(diameters: Floats) -> dict[str, float]:
-    """The limits, and D10, D50 and D90: 10, 50 and 90 % of the particles' volume lie below (µm)."""
-    ordered = np.sort(diameters)
-    volume = ordered**3
-    below = (np.cumsum(volume) - 0.5 * volume) / volume.sum()
-    named = {f"D{percent}": float(np.interp(percent / 100.0, below, ordered)) for percent in (10, 50, 90)}
-    return {"minimum": float(ordered[0]), **named, "maximum": float(ordered[-1])}

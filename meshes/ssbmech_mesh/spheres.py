@@ -18,10 +18,11 @@ import numpy as np
 from ssbmech_mesh.adjust import flatten_faces, match_volumes
 from ssbmech_mesh.bodies import BodyTable
 from ssbmech_mesh.cuts import seam_rotation
+from ssbmech_mesh.distribution import volume_quantiles
 from ssbmech_mesh.errors import MeshError
 from ssbmech_mesh.packing import Packing, pack
 from ssbmech_mesh.relocate import held_by_spheres, relocate, worst_angles
-from ssbmech_mesh.report import MeshReport, report_of, size_quantiles
+from ssbmech_mesh.report import MeshReport, report_of
 from ssbmech_mesh.session import gmsh_model
 from ssbmech_mesh.simplex import Floats, SimplexMesh, from_gmsh
 from ssbmech_mesh.sizing import SizeGrid, size_grid
@@ -43,7 +44,7 @@ def mesh_spheres(given: Mapping[str, Any]) -> tuple[SimplexMesh, MeshReport]:
             spec.matrix: 1.0 - spec.volume_fraction,
         },
         "diameters": {
-            spec.particles: {"number": len(packing.radii), "achieved": size_quantiles(2.0 * packing.radii)}
+            spec.particles: {"number": len(packing.radii), "achieved": volume_quantiles(2.0 * packing.radii)}
         },
         "smallest_gap": packing.smallest_gap(),
     }

@@ -10,7 +10,6 @@ from ssbmech_mesh.distribution import (
     from_quantiles,
     from_table,
     lognormal,
-    scale_to_volume,
     size_law,
     uniform,
     volume_quantiles,
@@ -72,19 +71,15 @@ def test_table_in_percent_with_empty_ends() -> None:
     np.testing.assert_allclose(law.quantile(np.array([0.0, 0.25, 0.5, 0.75, 1.0])), [2.0, 3.0, 4.0, 6.0, 8.0])
 
 
-def test_scaling_meets_the_volume_inside_the_limits() -> None:
-    d = np.array([6.0, 5.0, 3.0])
-    volume = 1.05 * np.sum(np.pi / 6.0 * d**3)
-    scaled = scale_to_volume(d, volume, 2.0, 6.05)
-    assert scaled[0] == 6.05 and scaled[1] / 5.0 == pytest.approx(scaled[2] / 3.0)
-    assert np.sum(np.pi / 6.0 * scaled**3) == pytest.approx(volume, rel=1e-12)
-    np.testing.assert_allclose(scale_to_volume(d, volume), d * np.cbrt(1.05), rtol=1e-12)
-    with pytest.raises(MeshError, match="cannot make up"):
-        scale_to_volume(d, 2.0 * volume, 2.0, 6.05)
-
-
 def test_quantiles_of_equal_spheres() -> None:
     assert volume_quantiles(np.full(9, 3.0)) == {"D10": 3.0, "D50": 3.0, "D90": 3.0}
+
+
+def test_quantiles_count_discs_by_area() -> None:
+    """Of two, each at the middle of its share: areas 1 : 3 put the median at 1/8 + 3/8 / (1/2) of the way between the middles."""
+    small, large = 1.0, float(np.sqrt(3.0))
+    expected = small + (0.5 - 0.125) / 0.5 * (large - small)
+    assert volume_quantiles(np.array([large, small]), 2)["D50"] == pytest.approx(expected, rel=1e-12)
 
 
 def test_bad_input_is_refused() -> None:

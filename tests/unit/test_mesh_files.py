@@ -52,7 +52,7 @@ def with_table(mesh: SimplexMesh) -> SimplexMesh:
     return mesh
 
 
-def same(first: SimplexMesh, second: SimplexMesh) -> None:
+def assert_same(first: SimplexMesh, second: SimplexMesh) -> None:
     """Raise unless all of two meshes is the same, to the bit."""
     for key in ("nodes", "cells", "body"):
         assert getattr(first, key).dtype == getattr(second, key).dtype
@@ -82,7 +82,7 @@ def test_read_back(tmp_path: Path, suffix: str, dimension: int, surfaces: bool, 
         with_table(mesh)
     report = {"cells": 3, "quality": {"smallest": 0.1, "text": "ü"}} if surfaces else None
     write_mesh(mesh, path, report)
-    same(mesh, read_mesh_file(path))
+    assert_same(mesh, read_mesh_file(path))
     assert read_report(path) == report
 
 
@@ -92,7 +92,7 @@ def test_nothing_of_an_earlier_mesh_stays(tmp_path: Path, suffix: str) -> None:
     write_mesh(with_table(with_surfaces(block(tmp_path, 3))), path, {"any": 1})
     mesh = block(tmp_path, 3, ["A", "B"])
     write_mesh(mesh, path)
-    same(mesh, read_mesh_file(path))
+    assert_same(mesh, read_mesh_file(path))
     assert read_report(path) is None
     assert not sidecar(path).exists() and not (tmp_path / "mesh_surfaces.xdmf").exists()
 
@@ -102,16 +102,16 @@ def test_triangles_out_of_the_plane_keep_their_third_coordinate(tmp_path: Path) 
     mesh.nodes[:, 2] = 1.0 / 3.0
     for suffix in SUFFIXES:
         write_mesh(mesh, tmp_path / f"mesh{suffix}")
-        same(mesh, read_mesh_file(tmp_path / f"mesh{suffix}"))
+        assert_same(mesh, read_mesh_file(tmp_path / f"mesh{suffix}"))
 
 
 def test_nodes_of_no_cell(tmp_path: Path) -> None:
     mesh = block(tmp_path, 3)
     with_extra = SimplexMesh(np.vstack([mesh.nodes, [[9.0, 9.0, 9.0]]]), mesh.cells, mesh.body, mesh.names)
     write_mesh(with_extra, tmp_path / "mesh.xdmf")
-    same(with_extra, read_mesh_file(tmp_path / "mesh.xdmf"))
+    assert_same(with_extra, read_mesh_file(tmp_path / "mesh.xdmf"))
     write_mesh(with_extra, tmp_path / "mesh.msh")
-    same(mesh, read_mesh_file(tmp_path / "mesh.msh"))
+    assert_same(mesh, read_mesh_file(tmp_path / "mesh.msh"))
 
 
 @pytest.mark.parametrize("dimension", [2, 3])
