@@ -28,7 +28,17 @@ def run(checkout: Path, case: Path, ranks: int, hours: float) -> dict[str, Any]:
     """Run ``case`` of a checkout in a temporary folder; returns its summary."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
-        command = [sys.executable, "-m", "ssbmech.cli", "run", str(checkout / case), "-n", str(ranks), "-o", str(out)]
+        command = [
+            sys.executable,
+            "-m",
+            "ssbmech.cli",
+            "run",
+            str(checkout / case),
+            "-n",
+            str(ranks),
+            "-o",
+            str(out),
+        ]
         if hours > 0:
             last = _last_charge(checkout / case)
             command += ["--set", f"programme.{last}.until.time={hours} h"]

@@ -201,7 +201,8 @@ class ImageSpec(StructureSpec):
     axes: str = "zyx"
     voxel_size: Positive | Triple | None = None
     labels: dict[str, tuple[float, ...]] | None = None
-    bodies: dict[str, BodiesSpec] = {}  # phases beside those in labels, of an image whose particles are told apart
+    # phases beside those in labels, of an image whose particles are told apart
+    bodies: dict[str, BodiesSpec] = {}
     thresholds: dict[str, tuple[float, float]] | None = None
     crop: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
     resample: Positive | Triple | None = None

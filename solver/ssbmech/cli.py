@@ -19,6 +19,7 @@ from rich.table import Table
 
 from ssbmech import __version__
 from ssbmech.case import Case, CaseError, Problem, load_case
+from ssbmech.case.mesh import BESIDE
 from ssbmech.launch import (
     INPUT_ERROR,
     RUN_FAILED,
@@ -54,8 +55,6 @@ Overrides = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output folder.")]
-
-MESH_SUFFIXES = (".msh", ".xdmf")
 
 
 class Colour(StrEnum):
@@ -314,11 +313,12 @@ def mesh(
             "(--preview renders it)"
         )
         raise typer.Exit(INPUT_ERROR)
-    if out.suffix not in MESH_SUFFIXES:
-        complain(f"-o: {out} is not the name of a mesh file; it has to end in {' or '.join(MESH_SUFFIXES)}")
+    if out.suffix not in BESIDE:
+        complain(f"-o: {out} is not the name of a mesh file; it has to end in {' or '.join(BESIDE)}")
         raise typer.Exit(INPUT_ERROR)
     picture = out.with_suffix(".png")
-    for path in ([out] if structure is not None else []) + ([picture] if preview else []):
+    beside = out.with_suffix(BESIDE[out.suffix])
+    for path in ([out, beside] if structure is not None else []) + ([picture] if preview else []):
         if path.exists() and not overwrite:
             complain(f"-o: {path} exists; choose another name, or --overwrite to replace it")
             raise typer.Exit(INPUT_ERROR)

@@ -227,3 +227,16 @@ def test_hash_follows_the_image_and_not_its_place(image: Data, tmp_path: Path) -
     assert case_from_data(image, tmp_path).hash() == before
     moved.write_bytes(b"another image")
     assert case_from_data(image, tmp_path).hash() != before
+
+
+@pytest.mark.parametrize(("name", "beside"), [("a.xdmf", "a.h5"), ("a.msh", "a.bodies.json")])
+def test_hash_follows_what_belongs_to_a_mesh_file(
+    composite: Data, tmp_path: Path, name: str, beside: str
+) -> None:
+    """The XDMF file is the same for two meshes of equal counts: the difference lies beside it."""
+    composite["mesh"] = {"file": name}
+    (tmp_path / name).write_text("light")
+    (tmp_path / beside).write_text("heavy")
+    before = case_from_data(composite, tmp_path).hash()
+    (tmp_path / beside).write_text("other")
+    assert case_from_data(composite, tmp_path).hash() != before

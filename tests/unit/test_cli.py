@@ -245,6 +245,17 @@ def test_mesh_of_a_case_that_has_a_file(call: Call, tmp_path: Path) -> None:
     assert "the mesh of this case is the file" in refused.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "beside"), [("a.xdmf", "a.h5"), ("a.msh", "a.bodies.json"), ("a.msh", "a.png")]
+)
+def test_mesh_overwrites_nothing_beside_it(call: Call, tmp_path: Path, name: str, beside: str) -> None:
+    (tmp_path / beside).write_text("mine")
+    refused = call("mesh", MINIMAL, "-o", tmp_path / name, "--preview")
+    assert refused.returncode == 2
+    assert f"{beside} exists" in refused.stderr
+    assert (tmp_path / beside).read_text() == "mine" and not (tmp_path / name).exists()
+
+
 def test_default_folder() -> None:
     assert default_folder(Path("cases/ncm811_lpscl/quick.yaml")) == Path("runs/ncm811_lpscl-quick")
 

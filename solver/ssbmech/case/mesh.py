@@ -12,6 +12,9 @@ from ssbmech.case.structures import Composite, ImageStructure
 
 Microstructure = Annotated[Spheres | Composite | ImageStructure, Field(discriminator="generator")]
 
+BESIDE = {".msh": ".bodies.json", ".xdmf": ".h5"}
+"""Endings of the mesh files that `ssbmech_mesh` writes, and of what belongs to them and lies beside them."""
+
 
 def generators() -> tuple[type[Generated], ...]:
     """The block of every generator."""

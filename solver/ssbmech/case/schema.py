@@ -12,7 +12,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from ssbmech.case.base import Block, Name
 from ssbmech.case.interfaces import Interface
-from ssbmech.case.mesh import Mesh
+from ssbmech.case.mesh import BESIDE, Mesh
 from ssbmech.case.numerics import Cell, Expected, Numerics, Output, Physics
 from ssbmech.case.phases import Phase
 from ssbmech.case.programme import Step, resolve_loads
@@ -98,7 +98,7 @@ class Case(Block):
         """16 hexadecimal digits of all that bears on the result, the contents of a mesh file included."""
         data = {key: value for key, value in self.data().items() if key not in NOT_PHYSICS}
         if self.mesh.file is not None and self.mesh.file.is_file():
-            data["mesh"]["file"] = _digest(self.mesh.file)
+            data["mesh"]["file"] = [_digest(part) for part in _parts(self.mesh.file)]
         if self.mesh.microstructure is not None:
             contents = {str(path): _digest(path) for path in self.mesh.microstructure.files()}
             data["mesh"] = _replaced(data["mesh"], contents)
@@ -122,6 +122,12 @@ def _replaced(data: Any, contents: dict[str, str]) -> Any:
     if isinstance(data, list):
         return [_replaced(value, contents) for value in data]
     return contents.get(data, data) if isinstance(data, str) else data
+
+
+def _parts(mesh: Path) -> list[Path]:
+    """A mesh file and what belongs to it: the heavy data of an XDMF file, the table of bodies of a gmsh file."""
+    part = mesh.with_suffix(BESIDE.get(mesh.suffix, mesh.suffix))
+    return [mesh, part] if part != mesh and part.is_file() else [mesh]
 
 
 def _digest(path: Path) -> str:

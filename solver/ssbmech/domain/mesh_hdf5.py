@@ -58,7 +58,8 @@ def read_slice(heavy: Path, rank: int, size: int, scale: float) -> RawMesh:
         MeshReadError: not a file of the mesh package, or one that is damaged (each rank checks its own slice).
     """
     try:
-        with h5py.File(heavy, "r", locking=False) as file:  # nobody writes, and not every cluster file system can lock
+        # no lock: nobody writes, and not every cluster file system can lock
+        with h5py.File(heavy, "r", locking=False) as file:
             _check(file, heavy)
             return _read(file, heavy, rank, size, scale)
     except (OSError, KeyError) as error:
