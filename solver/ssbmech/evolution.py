@@ -75,8 +75,7 @@ class Evolution:
         if self.model.damage is not None:
             self.model.damage.x.array[: state.damage_dofs.size] = state.damage_dofs
         self.charge = self.charge_at_end()
-        for unknown in self.system.unknowns.values():
-            unknown.accept()
+        self.system.accept()
         self._state = self._balance = None
 
     # -- initial state ---------------------------------------------------------------------------------------------

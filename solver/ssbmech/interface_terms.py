@@ -10,8 +10,8 @@ from ssbmech.constants import thermal_voltage
 from ssbmech.domain.interfaces import Pair
 from ssbmech.materials.cohesive import CohesiveLaw
 from ssbmech.physics.charge import ChargeTransfer, ContactConductance
+from ssbmech.physics.cohesion import Cohesion
 from ssbmech.physics.lithium_transfer import LithiumTransfer
-from ssbmech.physics.mechanics import Cohesion
 
 if TYPE_CHECKING:
     from ssbmech.model import Model

@@ -17,12 +17,14 @@ from ssbmech.domain.interfaces import GRAIN_BOUNDARY, InterfaceFacets, Pair
 from ssbmech.domain.mesh import TaggedMesh
 from ssbmech.fields import ROW_SCALE
 from ssbmech.interface_terms import add_interfaces
+from ssbmech.materials.chemical_strain import IsotropicChemicalStrain
 from ssbmech.materials.elastic import IsotropicElasticity
 from ssbmech.physics.charge import ChargeTransfer, Conduction, ContactConductance, CounterElectrode, Wiring
+from ssbmech.physics.cohesion import Cohesion
 from ssbmech.physics.lithium import Lithium
 from ssbmech.physics.lithium_transfer import LithiumTransfer
-from ssbmech.physics.mechanics import Cohesion, Elasticity
 from ssbmech.physics.setting import Setting, Term
+from ssbmech.physics.solid import SmallStrainSolid
 from ssbmech.solve.linear import Kind, LinearSolver
 from ssbmech.solve.numbering import Constraints
 from ssbmech.solve.system import CoupledSystem, NewtonOptions
@@ -45,7 +47,7 @@ class Model:
 
     Attributes:
         case, tagged, bodies, setting, facets: what it was made from.
-        elasticity, lithium: by phase; cohesion, transfer, conductance, lithium_transfer: by pair of phases.
+        solids, lithium: by phase; cohesion, transfer, conductance, lithium_transfer: by pair of phases.
         other_terms: conduction, wiring, counter electrode.
         damage: d at the interface points at the beginning of the step, None without interfaces.
         platen, collector: equations of the global unknowns.
@@ -65,7 +67,7 @@ class Model:
     collector: Collector
     damage: fem.Function | None
     body_volume: npt.NDArray[np.float64]
-    elasticity: dict[str, Elasticity] = field(default_factory=dict)
+    solids: dict[str, SmallStrainSolid] = field(default_factory=dict)
     lithium: dict[str, Lithium] = field(default_factory=dict)
     cohesion: dict[Pair, Cohesion] = field(default_factory=dict)
     transfer: dict[Pair, ChargeTransfer] = field(default_factory=dict)
@@ -78,7 +80,7 @@ class Model:
 
     @property
     def terms(self) -> list[Term]:
-        groups: list[Any] = [self.elasticity, self.lithium, self.cohesion, self.transfer, self.conductance]
+        groups: list[Any] = [self.solids, self.lithium, self.cohesion, self.transfer, self.conductance]
         groups.append(self.lithium_transfer)
         return [term for group in groups for term in group.values()] + self.other_terms
 
@@ -217,7 +219,8 @@ def _add_bulk(model: Model) -> None:
         if "displacement" in setting:
             law = IsotropicElasticity(phase.elasticity.youngs_modulus, phase.elasticity.poisson_ratio)
             strain = phase.strain_curve(temperature) if "stoichiometry" in setting else None
-            model.elasticity[name] = Elasticity(setting, name, law, strain)
+            chemical = None if strain is None else IsotropicChemicalStrain(strain)
+            model.solids[name] = SmallStrainSolid(setting, name, law, chemical)
         if "potential" not in setting:
             continue
         if phase.lithium is not None:
@@ -230,7 +233,7 @@ def _add_bulk(model: Model) -> None:
                 lithium.diffusivity.at(temperature),
                 lithium.mobility,
                 voltage,
-                model.elasticity.get(name),
+                model.solids.get(name),
             )
         if phase.conduction is not None:
             active = phase.lithium is not None

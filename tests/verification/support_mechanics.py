@@ -18,10 +18,12 @@ from ssbmech.discretise import make_setting
 from ssbmech.domain.bodies import assign_bodies
 from ssbmech.domain.interfaces import InterfaceFacets
 from ssbmech.domain.mesh import TaggedMesh, read_mesh
+from ssbmech.materials.chemical_strain import IsotropicChemicalStrain
 from ssbmech.materials.cohesive import CohesiveLaw
 from ssbmech.materials.elastic import IsotropicElasticity
-from ssbmech.physics.mechanics import Cohesion, Elasticity
+from ssbmech.physics.cohesion import Cohesion
 from ssbmech.physics.setting import Energy, Setting
+from ssbmech.physics.solid import SmallStrainSolid
 from ssbmech.solve.linear import LinearSolver
 from ssbmech.solve.numbering import Constraints
 from ssbmech.solve.system import CoupledSystem, NewtonOptions
@@ -97,7 +99,7 @@ class Laminate:
     setting: Setting = field(init=False)
     facets: InterfaceFacets = field(init=False)
     damage: fem.Function = field(init=False)
-    elasticity: dict[str, Elasticity] = field(init=False)
+    solids: dict[str, SmallStrainSolid] = field(init=False)
     cohesion: dict[tuple[str, str], Cohesion] = field(init=False)
     eigenstrain: dict[str, fem.Constant] = field(init=False)
     pressure: dict[str, fem.Constant] = field(init=False)
@@ -123,8 +125,10 @@ class Laminate:
         assert s.interface_mesh is not None
         self.damage = s.interface_mesh.function("damage")
         unit = LinearCurve(slope=1.0)
-        self.elasticity = {
-            name: Elasticity(s, name, law, unit if name in self.strained else None)
+        self.solids = {
+            name: SmallStrainSolid(
+                s, name, law, IsotropicChemicalStrain(unit) if name in self.strained else None
+            )
             for name, law in self.phases.items()
         }
         self.cohesion = {pair: Cohesion(s, pair, law, self.damage) for pair, law in self.laws.items()}
@@ -163,7 +167,7 @@ class Laminate:
         dofs = np.unique(np.concatenate(held)).astype(np.int32)
         ties = {name: values.astype(np.int32) for name, values in (tied or {}).items()}
         s = self.setting
-        terms: list[Any] = [*self.elasticity.values(), *self.cohesion.values()]
+        terms: list[Any] = [*self.solids.values(), *self.cohesion.values()]
         terms += [GivenStoichiometry(s, name, value) for name, value in self.eigenstrain.items()]
         terms += [OuterPressure(s, face, value) for face, value in self.pressure.items()]
         extent = self.tagged.upper - self.tagged.lower
@@ -215,7 +219,7 @@ class Laminate:
         self._all_weights = np.maximum(sum(self._weights.values()), 1e-300)
         self._energy_forms = [
             (e.name, e.kind, compat.form(e.form, self._maps))
-            for term in [*self.elasticity.values(), *self.cohesion.values()]
+            for term in [*self.solids.values(), *self.cohesion.values()]
             for e in term.energies()
         ]
         self._stored = 0.0

@@ -19,9 +19,10 @@ import ufl
 from dolfinx import fem
 
 from ssbmech.case.curves import ConstantCurve, LinearCurve
+from ssbmech.materials.chemical_strain import IsotropicChemicalStrain
 from ssbmech.materials.elastic import IsotropicElasticity, strain
 from ssbmech.physics.lithium import Lithium
-from ssbmech.physics.mechanics import Elasticity
+from ssbmech.physics.solid import SmallStrainSolid
 from ssbmech.solve.numbering import Constraints
 from ssbmech.stack.boundary import BOX_FACES, face_dofs
 
@@ -77,8 +78,11 @@ class Manufactured:
         self.setting = s = sc.one_body(tagged, fields, displacement_degree=degree, degree=4)
         self.t = fem.Constant(s.mesh, 0.0)
         self.exact = e = Exact(s.mesh, self.t)
-        self.elasticity = Elasticity(
-            s, "solid", IsotropicElasticity(STIFF, NU), LinearCurve(slope=BETA, zero=1.0)
+        self.solid = SmallStrainSolid(
+            s,
+            "solid",
+            IsotropicElasticity(STIFF, NU),
+            IsotropicChemicalStrain(LinearCurve(slope=BETA, zero=1.0)),
         )
         lithium = Lithium(
             s,
@@ -88,7 +92,7 @@ class Manufactured:
             ConstantCurve(value=D),
             "dilute_solution",
             THERMAL,
-            self.elasticity,
+            self.solid,
         )
         dx = s.dx("solid")
         old = evaluate(REFERENCE["c"], ufl, ufl.SpatialCoordinate(s.mesh), self.t - s.time_step)
@@ -107,9 +111,7 @@ class Manufactured:
             unrolled = (dofs[:, None] * block + np.arange(block)).reshape(-1).astype(np.int32)
             self.constraints[name] = Constraints(unrolled, np.zeros(unrolled.size))
         references = {"displacement": 1.0, "stoichiometry": 1.0, "stress_potential": 1.0}
-        self.system = sc.solver_of(
-            s, [self.elasticity, lithium, sources], self.constraints, references, 1e-10
-        )
+        self.system = sc.solver_of(s, [self.solid, lithium, sources], self.constraints, references, 1e-10)
 
     def march(self, end: float, steps: int) -> None:
         """From the exact state at t = 0 in equal steps."""
@@ -134,7 +136,7 @@ class Manufactured:
         parts = [
             s["stoichiometry"].value - self.exact.c,
             s["displacement"].value - self.exact.u,
-            self.elasticity.stress() - self.exact.stress,
+            self.solid.stress() - self.exact.stress,
         ]
         return tuple(float(np.sqrt(sc.integral(s, ufl.inner(d, d) * dx))) for d in parts)  # type: ignore[return-value]
 

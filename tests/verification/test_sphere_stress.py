@@ -18,8 +18,9 @@ from scipy.optimize import brentq
 
 from ssbmech.case.curves import LinearCurve
 from ssbmech.domain.mesh import TaggedMesh
+from ssbmech.materials.chemical_strain import IsotropicChemicalStrain
 from ssbmech.materials.elastic import IsotropicElasticity
-from ssbmech.physics.mechanics import Elasticity
+from ssbmech.physics.solid import SmallStrainSolid
 from ssbmech.solve.numbering import Constraints
 from ssbmech.stack.boundary import face_dofs
 from ssbmech_mesh.primitives import concentric_octant
@@ -74,7 +75,9 @@ class FreeSphere:
         self.setting = sc.one_body(tagged, ["displacement", "stoichiometry"], displacement_degree=degree)
         # x stands for (c - c0)/(jR/D) here, so that the chemical strain is Ω jR/D x/3.
         curve = LinearCurve(slope=OMEGA * AMPLITUDE / 3)
-        self.elasticity = Elasticity(self.setting, "solid", IsotropicElasticity(STIFF, NU), curve)
+        self.solid = SmallStrainSolid(
+            self.setting, "solid", IsotropicElasticity(STIFF, NU), IsotropicChemicalStrain(curve)
+        )
         x = self.setting["stoichiometry"]
         given = Constraints(np.arange(x.value.x.array.size, dtype=np.int32), np.zeros(x.value.x.array.size))
         broken = self.setting["displacement"].broken
@@ -86,7 +89,7 @@ class FreeSphere:
         row = sc.Added(
             {"stoichiometry": x.value * x.test * self.setting.dx("solid")}
         )  # of prescribed dofs: never used
-        sc.solver_of(self.setting, [self.elasticity, row], constraints, references).solve()
+        sc.solver_of(self.setting, [self.solid, row], constraints, references).solve()
 
     def stress_error(self, inner: float, outer: float) -> float:
         """L2 error of the stress tensor in inner < s < outer, relative to S."""
@@ -95,7 +98,7 @@ class FreeSphere:
         normal = ufl.outer(r, r) / ufl.dot(r, r)
         hoop = hoop_stress(s, ufl.sin, ufl.cos)
         exact = hoop * ufl.Identity(3) + (radial_stress(s, ufl.sin, ufl.cos) - hoop) * normal
-        difference = self.elasticity.stress() - exact
+        difference = self.solid.stress() - exact
         inside = ufl.conditional(ufl.And(ufl.gt(s, inner), ufl.lt(s, outer)), 1.0, 0.0)
         dx = sc.volume_measure(self.setting, 4)
         square = sc.integral(self.setting, inside * ufl.inner(difference, difference) * dx)
@@ -106,7 +109,7 @@ class FreeSphere:
         r = ufl.SpatialCoordinate(self.setting.mesh)
         inside = ufl.conditional(ufl.lt(ufl.dot(r, r), (0.1 * RADIUS) ** 2), 1.0, 0.0)
         dx = sc.volume_measure(self.setting, 6)
-        value = sc.integral(self.setting, inside * ufl.tr(self.elasticity.stress()) / 3 * dx)
+        value = sc.integral(self.setting, inside * ufl.tr(self.solid.stress()) / 3 * dx)
         return value / sc.integral(self.setting, inside * dx) / S
 
 
@@ -140,7 +143,5 @@ def test_uniform_expansion_is_free_of_stress(shared_tmp_path: Path) -> None:
     strain = OMEGA * AMPLITUDE / 3
     assert np.abs(moved - strain * points).max(initial=0.0) < 1e-12
     dx = sc.volume_measure(sphere.setting, 2)
-    square = sc.integral(
-        sphere.setting, ufl.inner(sphere.elasticity.stress(), sphere.elasticity.stress()) * dx
-    )
+    square = sc.integral(sphere.setting, ufl.inner(sphere.solid.stress(), sphere.solid.stress()) * dx)
     assert np.sqrt(square) < 1e-9 * S

@@ -12,9 +12,10 @@ import support_coupled as sc
 from ssbmech.case.curves import ConstantCurve, LinearCurve
 from ssbmech.domain.mesh import TaggedMesh
 from ssbmech.evolution import Evolution
+from ssbmech.materials.chemical_strain import IsotropicChemicalStrain
 from ssbmech.materials.elastic import IsotropicElasticity
 from ssbmech.physics.lithium import Lithium
-from ssbmech.physics.mechanics import Elasticity
+from ssbmech.physics.solid import SmallStrainSolid
 from ssbmech.solve.numbering import Constraints
 from ssbmech_mesh.primitives import layered_block
 
@@ -33,7 +34,8 @@ def test_tension_draws_lithium_in() -> None:
     fields = ["displacement", "stoichiometry", "stress_potential"]
     setting = sc.one_body(tagged, fields, displacement_degree=2)
     curve = LinearCurve(slope=OMEGA * MAXIMUM / 3, zero=START)
-    elasticity = Elasticity(setting, "solid", IsotropicElasticity(STIFF, NU), curve)
+    chemical = IsotropicChemicalStrain(curve)
+    solid = SmallStrainSolid(setting, "solid", IsotropicElasticity(STIFF, NU), chemical)
     lithium = Lithium(
         setting,
         "solid",
@@ -42,7 +44,7 @@ def test_tension_draws_lithium_in() -> None:
         ConstantCurve(value=0.01),
         "from_open_circuit_potential",
         0.0257,
-        elasticity,
+        solid,
     )
     gradient = 2e-3
     forced = sc.everywhere(
@@ -52,7 +54,7 @@ def test_tension_draws_lithium_in() -> None:
     )
     held = Constraints(np.arange(forced.size, dtype=np.int32), forced)
     references = {"displacement": 1.0, "stoichiometry": 1e-3, "stress_potential": 1.0}
-    system = sc.solver_of(setting, [elasticity, lithium], {"displacement": held}, references, 1e-9)
+    system = sc.solver_of(setting, [solid, lithium], {"displacement": held}, references, 1e-9)
     x = setting["stoichiometry"]
     x.value.x.array[:] = START
     x.accept()

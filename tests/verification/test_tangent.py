@@ -22,12 +22,14 @@ from ssbmech.case.curves import ConstantCurve, ExpressionCurve, LinearCurve, Poi
 from ssbmech.constants import thermal_voltage
 from ssbmech.discretise import make_setting
 from ssbmech.domain.bodies import assign_bodies
+from ssbmech.materials.chemical_strain import IsotropicChemicalStrain
 from ssbmech.materials.cohesive import CohesiveLaw
 from ssbmech.physics.charge import ChargeTransfer, Conduction, ContactConductance, CounterElectrode, Wiring
+from ssbmech.physics.cohesion import Cohesion
 from ssbmech.physics.lithium import Lithium
 from ssbmech.physics.lithium_transfer import LithiumTransfer
-from ssbmech.physics.mechanics import Cohesion, Elasticity
 from ssbmech.physics.setting import Setting
+from ssbmech.physics.solid import SmallStrainSolid
 from ssbmech.solve.linear import LinearSolver
 from ssbmech.solve.numbering import Constraints
 from ssbmech.solve.system import CoupledSystem, NewtonOptions
@@ -159,8 +161,8 @@ class Bench:
         return worst
 
 
-def elasticity(s: Setting, strain: Any = STRAIN) -> Elasticity:
-    return Elasticity(s, "CAM", CAM, strain)
+def elasticity(s: Setting, strain: Any = STRAIN) -> SmallStrainSolid:
+    return SmallStrainSolid(s, "CAM", CAM, IsotropicChemicalStrain(strain))
 
 
 def lithium(s: Setting, mobility: Any, coupled: bool = True) -> Lithium:
@@ -271,7 +273,7 @@ def test_tangent_of_everything_with_ties(shared_tmp_path: Path, degree: int) -> 
     """All terms together, with a platen, rollers, a grounded face, and both global equations."""
     bench = Bench(shared_tmp_path, degree)
     s = bench.setting
-    terms: list[Any] = [elasticity(s), Elasticity(s, "SE", SE), transfer(bench, MIXED)]
+    terms: list[Any] = [elasticity(s), SmallStrainSolid(s, "SE", SE), transfer(bench, MIXED)]
     terms += [Cohesion(s, pair, law, bench.damage) for pair, law in ((GRAIN, EQUAL), (FACE, MIXED))]
     terms += [
         lithium(s, "from_open_circuit_potential"),

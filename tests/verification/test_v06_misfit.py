@@ -73,7 +73,7 @@ def solved(problem: Laminate, strain: float, pressure: float) -> None:
 
 
 def core_pressure(problem: Laminate) -> float:
-    return -problem.mean(ufl.tr(problem.elasticity["core"].stress()) / 3, "core")
+    return -problem.mean(ufl.tr(problem.solids["core"].stress()) / 3, "core")
 
 
 def displacement_error(problem: Laminate, exact: Closed) -> float:
@@ -143,7 +143,7 @@ def test_infinite_matrix(shared_tmp_path: Path) -> None:
         assert core_pressure(problem) == pytest.approx(exact.p, rel=3e-3)  # geometry, 0.1 (h/a)²
         # truncation 0.2 % of the shell's part, bond 0.3 %, geometry; relative to the misfit pressure, not to a small difference
         assert core_pressure(problem) == pytest.approx(published, abs=0.008 * 29.54)
-    stress = problem.elasticity["core"].stress()
+    stress = problem.solids["core"].stress()
     deviator = stress - ufl.tr(stress) / 3 * ufl.Identity(3)
     uneven = np.sqrt(problem.mean(1.5 * ufl.inner(deviator, deviator), "core"))
     print("uneven", uneven)

@@ -116,7 +116,7 @@ def test_mode_two_path(shared_tmp_path: Path) -> None:
     problem = blocks(shared_tmp_path, MODE_II, [2, 2, 3])
     top, bottom = problem.dofs("z+", 0), problem.dofs("z-", 0)
     problem.constrain([problem.all_dofs(1), problem.all_dofs(2), top, bottom])
-    stress = problem.elasticity["high"].stress()[0, 2]
+    stress = problem.solids["high"].stress()[0, 2]
     exact = exact_path(SE.shear_modulus, MODE_II, [1e-3 * u for u in PATH], shear=True)
     for value, (_, traction, damage) in zip(PATH, exact, strict=True):
         problem.prescribe(top, 1e-3 * value)
@@ -190,7 +190,7 @@ def test_mixed_mode_table(shared_tmp_path: Path) -> None:
         {name: Free() for name in names},
     )
     moduli = np.array([SE.shear_modulus, oedometric(SE)])
-    stress = problem.elasticity["low"].stress()
+    stress = problem.solids["low"].stress()
     for mixity, onset, toughness, final, peak in TABLE:
         problem.damage.x.array[:] = 0.0
         problem.energy.clear()

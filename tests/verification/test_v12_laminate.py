@@ -101,7 +101,7 @@ def test_oedometer_laminate(stack: tuple[Laminate, Platen], jig: str) -> None:
         for name, (_, law) in LAYERS.items():
             nu, strain = law.poisson_ratio, STRAIN if name == "NCM" else 0.0
             lateral = -(50.0 + change) * nu / (1 - nu) - law.youngs_modulus * strain / (1 - nu)
-            stress = problem.elasticity[name].stress()
+            stress = problem.solids[name].stress()
             assert problem.mean(stress[0, 0], name) == pytest.approx(lateral, rel=1e-9, abs=1e-8)
             assert problem.mean(stress[1, 1], name) == pytest.approx(lateral, rel=1e-9, abs=1e-8)
             assert problem.mean(stress[2, 2], name) == pytest.approx(-(50.0 + change), rel=1e-9, abs=1e-8)

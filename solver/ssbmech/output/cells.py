@@ -86,9 +86,9 @@ class CellProbe:
         setting = self.model.setting
         zero = 0.0 * setting.time_step
         parts: list[Any] = [zero] * 13
-        law = self.model.elasticity.get(phase)
-        if law is not None:
-            stress, total = law.stress(), strain(setting["displacement"].value)
+        solid = self.model.solids.get(phase)
+        if solid is not None:
+            stress, total = solid.stress(), strain(setting["displacement"].value)
             for k, (i, j) in enumerate(_PAIRS):
                 parts[k], parts[6 + k] = stress[i, j] + zero, total[i, j] + zero
         if phase in self.model.lithium:

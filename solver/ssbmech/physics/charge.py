@@ -16,7 +16,7 @@ import ufl
 
 from ssbmech.domain.interfaces import Pair
 from ssbmech.materials.kinetics import butler_volmer, transmissivity
-from ssbmech.physics.mechanics import Cohesion
+from ssbmech.physics.cohesion import Cohesion
 from ssbmech.physics.setting import Energy, Setting
 
 

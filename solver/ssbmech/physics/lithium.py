@@ -12,8 +12,8 @@ from typing import Any
 import ufl
 
 from ssbmech.materials.mobility import Mobility, lithium_flux
-from ssbmech.physics.mechanics import Elasticity
 from ssbmech.physics.setting import Energy, Setting
+from ssbmech.physics.solid import SmallStrainSolid
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Lithium:
     Attributes:
         charge_density: q [pC/µm³].
         open_circuit, diffusivity: curves of x [V], [µm²/s].
-        elasticity: of the same phase, None when stress is not part of the model.
+        solid: mechanics of the same phase, None when stress is not part of the model.
     """
 
     setting: Setting
@@ -40,7 +40,7 @@ class Lithium:
     diffusivity: Any
     mobility: Mobility
     thermal_voltage: float
-    elasticity: Elasticity | None = None
+    solid: SmallStrainSolid | None = None
 
     def _open_circuit(self, x: Any) -> tuple[Any, Any]:
         variable = ufl.variable(x)
@@ -62,21 +62,16 @@ class Lithium:
         value, _ = self._open_circuit(self.setting["stoichiometry"].value)
         return self.setting["stress_potential"].value - value
 
-    def _stress_coupling(self) -> Any:
-        """(σ : ∂ε_ch/∂x)/q [V], what a tensile stress takes off the potential; 0 without coupling."""
-        if self.elasticity is None or self.elasticity.chemical_strain is None:
-            return 0.0
-        variable = ufl.variable(self.setting["stoichiometry"].value)
-        rate = ufl.diff(self.elasticity.chemical_strain.ufl(variable), variable)
-        return rate * ufl.tr(self.elasticity.stress()) / self.charge_density
-
     def residual(self) -> dict[str, ufl.Form]:
         x, s = self.setting["stoichiometry"], self.setting["stress_potential"]
         nodal, dx = self.setting.dx_nodal(self.phase), self.setting.dx(self.phase)
         storage = self.charge_density * (x.value - x.previous) / self.setting.time_step * x.test * nodal
+        stress = s.value * s.test * nodal
+        if self.solid is not None and self.solid.chemical_strain is not None:
+            stress += self.solid.stress_work(s.test / self.charge_density)
         return {
             "stoichiometry": storage - ufl.dot(self.flux(), ufl.grad(x.test)) * dx,
-            "stress_potential": (s.value + self._stress_coupling()) * s.test * nodal,
+            "stress_potential": stress,
         }
 
     def content(self, previous: bool = False) -> ufl.Form:

@@ -9,8 +9,8 @@ import ufl
 
 from ssbmech.domain.interfaces import Pair
 from ssbmech.physics.charge import interface_transmissivity
+from ssbmech.physics.cohesion import Cohesion
 from ssbmech.physics.lithium import Lithium
-from ssbmech.physics.mechanics import Cohesion
 from ssbmech.physics.setting import Energy, Setting
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +62,24 @@ class Energy:
     name: str
     kind: EnergyKind
     form: ufl.Form
+
+
+class LocalState(Protocol):
+    """Variables that live at integration points and follow from the fields there: plastic strain, slip."""
+
+    def update(self) -> None:
+        """Solve for them at the current fields; called before every assembly."""
+
+    def accept(self) -> None:
+        """Make them the history of the next step; called when a step is accepted, with the fields still current."""
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """A term with local states."""
+
+    def states(self) -> list[LocalState]:
+        """Its local states, none where the term has none."""
 
 
 class Term(Protocol):

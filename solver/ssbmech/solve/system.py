@@ -15,7 +15,7 @@ from mpi4py import MPI
 from petsc4py import PETSc
 
 from ssbmech import compat
-from ssbmech.physics.setting import Setting, Unknown, add_forms
+from ssbmech.physics.setting import LocalState, Setting, Stateful, Unknown, add_forms
 from ssbmech.physics.setting import Term as Term
 from ssbmech.solve.linear import LinearSolver
 from ssbmech.solve.matrix import CoupledMatrix
@@ -105,6 +105,7 @@ class CoupledSystem:
         self.field_norms: dict[str, float] = {}
         self.body_names: dict[int, str] = {}
         """Names of the bodies, for messages."""
+        self.states: list[LocalState] = [s for t in terms if isinstance(t, Stateful) for s in t.states()]
         self._compile()
         self.linear = linear
         self._set_up_solver()
@@ -181,6 +182,13 @@ class CoupledSystem:
         )
         return dict(zip(n.scalar_row, self.comm.bcast(mine), strict=True))
 
+    def accept(self) -> None:
+        """Accept the step: local states and fields become history."""
+        for state in self.states:
+            state.accept()
+        for unknown in self.unknowns.values():
+            unknown.accept()
+
     # -- callbacks -----------------------------------------------------------------------------------------------
 
     def _assemble_rows(self) -> dict[str, Floats]:
@@ -197,6 +205,8 @@ class CoupledSystem:
     def evaluate(self) -> tuple[dict[str, Floats], dict[str, float]]:
         """Residual rows by field at the current fields, and the sums tied to the global unknowns."""
         n = self.numbering
+        for state in self.states:
+            state.update()
         rows = self._assemble_rows()
         self.reactions = {}
         sums = dict.fromkeys(n.scalar_row, 0.0)
@@ -257,6 +267,8 @@ class CoupledSystem:
 
     def assemble_jacobian(self) -> None:
         """Fill the coupled matrix at the current fields."""
+        for state in self.states:
+            state.update()
         weights, diagonal = {}, {}
         for name in self.numbering.scalar_row:
             weights[name] = self.equations[name].weight()

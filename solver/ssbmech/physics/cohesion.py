@@ -1,4 +1,4 @@
-"""Weak forms of mechanical equilibrium: bodies and the interfaces between them."""
+"""Weak form of the interfaces between bodies: bonded, softening, open, in contact."""
 
 from __future__ import annotations
 
@@ -10,59 +10,7 @@ from dolfinx import fem
 
 from ssbmech.domain.interfaces import Pair
 from ssbmech.materials.cohesive import CohesiveLaw
-from ssbmech.materials.elastic import IsotropicElasticity, strain
 from ssbmech.physics.setting import Energy, Setting
-
-
-@dataclass
-class Elasticity:
-    """∫ σ(ε(u) − ε_ch(x) I) : ∇v dx over one phase (equilibrium ∇·σ = 0, small strain).
-
-    Attributes:
-        chemical_strain: object with ``ufl(x)``, the isotropic linear strain of the stoichiometry; None for a passive phase.
-    """
-
-    setting: Setting
-    phase: str
-    law: IsotropicElasticity
-    chemical_strain: Any | None = None
-
-    def chemical(self, x: Any) -> Any:
-        """Chemical strain tensor (3x3)."""
-        if self.chemical_strain is None:
-            return ufl.zero(3, 3)
-        return self.chemical_strain.ufl(x) * ufl.Identity(3)
-
-    def _x(self, previous: bool) -> Any:
-        if self.chemical_strain is None or "stoichiometry" not in self.setting:
-            return None
-        unknown = self.setting["stoichiometry"]
-        return unknown.previous if previous else unknown.value
-
-    def elastic_strain(self, previous: bool = False) -> Any:
-        """ε − ε_ch (3x3) of the current or the previous state."""
-        u = self.setting["displacement"]
-        x = self._x(previous)
-        total = strain(u.previous if previous else u.value)
-        return total if x is None else total - self.chemical(x)
-
-    def stress(self, previous: bool = False) -> Any:
-        """σ [MPa] (3x3)."""
-        return self.law.stress(self.elastic_strain(previous))
-
-    def residual(self) -> dict[str, ufl.Form]:
-        u = self.setting["displacement"]
-        return {"displacement": ufl.inner(self.stress(), strain(u.test)) * self.setting.dx(self.phase)}
-
-    def energies(self) -> list[Energy]:
-        dx = self.setting.dx(self.phase)
-        out = [Energy("elastic_energy", "stored", self.law.energy_density(self.elastic_strain()) * dx)]
-        x, old = self._x(False), self._x(True)
-        if x is not None:
-            growth = self.chemical(x) - self.chemical(old)
-            mean = 0.5 * (self.stress() + self.stress(previous=True))
-            out.append(Energy("chemical_work", "increment", -ufl.inner(mean, growth) * dx))
-        return out
 
 
 @dataclass
