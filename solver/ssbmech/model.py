@@ -17,14 +17,13 @@ from ssbmech.domain.interfaces import GRAIN_BOUNDARY, InterfaceFacets, Pair
 from ssbmech.domain.mesh import TaggedMesh
 from ssbmech.fields import ROW_SCALE
 from ssbmech.interface_terms import add_interfaces
-from ssbmech.materials.chemical_strain import IsotropicChemicalStrain
-from ssbmech.materials.elastic import IsotropicElasticity
 from ssbmech.physics.charge import ChargeTransfer, Conduction, ContactConductance, CounterElectrode, Wiring
 from ssbmech.physics.cohesion import Cohesion
 from ssbmech.physics.lithium import Lithium
 from ssbmech.physics.lithium_transfer import LithiumTransfer
 from ssbmech.physics.setting import Setting, Term
 from ssbmech.physics.solid import SmallStrainSolid
+from ssbmech.solid_terms import add_solids
 from ssbmech.solve.linear import Kind, LinearSolver
 from ssbmech.solve.numbering import Constraints
 from ssbmech.solve.system import CoupledSystem, NewtonOptions
@@ -203,7 +202,9 @@ def build_model(case: Case, tagged: TaggedMesh) -> Model:
         damage,
         _body_volumes(tagged, bodies),
     )
-    _add_bulk(model)
+    add_solids(model)
+    if "potential" in setting:
+        _add_electrochemistry(model)
     add_interfaces(model, pairs)
     _set_initial_state(model)
     model.system = _make_system(model, axis)
@@ -211,18 +212,12 @@ def build_model(case: Case, tagged: TaggedMesh) -> Model:
     return model
 
 
-def _add_bulk(model: Model) -> None:
+def _add_electrochemistry(model: Model) -> None:
+    """Lithium and charge in the bodies, and the counter electrode."""
     case, setting = model.case, model.setting
     temperature = case.cell.temperature
     voltage = thermal_voltage(temperature)
     for name, phase in case.phases.items():
-        if "displacement" in setting:
-            law = IsotropicElasticity(phase.elasticity.youngs_modulus, phase.elasticity.poisson_ratio)
-            strain = phase.strain_curve(temperature) if "stoichiometry" in setting else None
-            chemical = None if strain is None else IsotropicChemicalStrain(strain)
-            model.solids[name] = SmallStrainSolid(setting, name, law, chemical)
-        if "potential" not in setting:
-            continue
         if phase.lithium is not None:
             lithium = phase.lithium
             model.lithium[name] = Lithium(
@@ -244,7 +239,7 @@ def _add_bulk(model: Model) -> None:
                 assert case.electrons is not None and case.electrons.conductance is not None
                 model.other_terms.append(Wiring(setting, name, case.electrons.conductance))
     counter = case.stack.counter_electrode
-    if "potential" in setting and counter.exchange_current_density is not None:
+    if counter.exchange_current_density is not None:
         model.counter = CounterElectrode(
             setting,
             case.stack.separator,
