@@ -65,15 +65,16 @@ class GivenStoichiometry:
 
 @dataclass
 class OuterPressure:
-    """∫ P n·v ds over a face: a pressure that follows no platen."""
+    """∫ P n·v ds over a face: a pressure that follows no platen; with three values, of the principal axes x, y, z: ∫ Σ P_i n_i v_i ds."""
 
     setting: Setting
     face: str
     value: fem.Constant
 
     def residual(self) -> dict[str, ufl.Form]:
-        v = self.setting["displacement"].test
-        return {"displacement": self.value * ufl.dot(self.setting.normal, v) * self.setting.ds(self.face)}
+        v, n = self.setting["displacement"].test, self.setting.normal
+        pressure = ufl.elem_mult(self.value, n) if self.value.ufl_shape else self.value * n
+        return {"displacement": ufl.dot(pressure, v) * self.setting.ds(self.face)}
 
     def energies(self) -> list[Energy]:
         return []
