@@ -7,7 +7,7 @@ values included. What does not depend on the state, such as the stiffness of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from dolfinx import fem, la
 from petsc4py import PETSc
 
 from ssbmech import compat
+from ssbmech.physics.algebraic import AlgebraicTerm
 from ssbmech.solve.numbering import DROPPED, Numbering
 
 Ints = npt.NDArray[np.int64]
@@ -54,6 +55,22 @@ class _Block:
         return out
 
 
+class _AlgebraicBlock:
+    """The entries of a term that is no form, with their rows and columns of the coupled system."""
+
+    def __init__(self, term: AlgebraicTerm, numbering: Numbering) -> None:
+        self._term = term
+        number = numbering.rows_on(term.field, term.index_map, term.block_size)
+        row, col = (number[dofs] for dofs in term.pattern())
+        self.entries = np.flatnonzero((row != DROPPED) & (col != DROPPED))
+        self.row, self.col = row[self.entries], col[self.entries]
+
+    def values(self) -> Floats:
+        """(entries,) values at the current state."""
+        out: Floats = self._term.tangent()[self.entries]
+        return out
+
+
 def _on_columns(storage: Any, target: Ints) -> Ints:
     """``target`` of the owned dofs on the storage's own column map, which has ghosts that the space has not."""
     columns, bs = storage.index_map(1), storage.block_size[1]
@@ -81,6 +98,7 @@ class CoupledMatrix:
         maps: entity maps of the submeshes, see :func:`ssbmech.compat.form`.
         numbering: rows of the fields.
         scale: field -> factor on its rows.
+        algebraic: terms that are no forms.
     """
 
     def __init__(
@@ -89,15 +107,19 @@ class CoupledMatrix:
         maps: list[Any],
         numbering: Numbering,
         scale: Mapping[str, float],
+        algebraic: Sequence[AlgebraicTerm] = (),
     ) -> None:
         self.numbering = n = numbering
         self._scale = dict(scale)
-        self._blocks: list[_Block] = []
+        self._blocks: list[_Block | _AlgebraicBlock] = []
         self._factors: list[float] = []
         for (i, j), form in forms.items():
             for part, constant in _parts(form):
                 self._blocks.append(_Block(compat.form(part, maps), constant, n.row[i], n.row[j]))
                 self._factors.append(scale[i])
+        for term in algebraic:
+            self._blocks.append(_AlgebraicBlock(term, n))
+            self._factors.append(scale[term.field])
         idle = np.concatenate([n.own_row[name][n.idle[name]] for name in n.names] or [np.zeros(0, np.int64)])
         rows = np.concatenate([block.row for block in self._blocks] + [idle])
         cols = np.concatenate([block.col for block in self._blocks] + [idle])

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -82,14 +83,21 @@ class Numbering:
         self.idle = {n: np.flatnonzero(self.row[n][: self.count[n]] != self.own_row[n]) for n in self.names}
 
     def _natural(self, unknown: Unknown, own: Ints) -> Ints:
-        space = unknown.broken.space
-        imap, bs = space.dofmap.index_map, unknown.broken.block_size
-        vector = la.vector(imap, bs, dtype=np.float64)
-        vector.array[:] = DROPPED
-        vector.array[: own.size] = own
-        vector.scatter_forward()
-        rows: Ints = vector.array.astype(np.int64)
-        return rows
+        return _spread(own, unknown.broken.space.dofmap.index_map, unknown.broken.block_size)
+
+    def rows_on(self, name: str, index_map: Any, block_size: int) -> Ints:
+        """``row`` of a field on an index map that has the same owned dofs and other ghosts; collective."""
+        return _spread(self.row[name][: self.count[name]], index_map, block_size)
+
+
+def _spread(owned: Ints, index_map: Any, block_size: int) -> Ints:
+    """Numbers of owned dofs, told to the ranks that have them as ghosts; ``DROPPED`` for dofs that have none."""
+    vector = la.vector(index_map, block_size, dtype=np.float64)
+    vector.array[:] = DROPPED
+    vector.array[: owned.size] = owned
+    vector.scatter_forward()
+    rows: Ints = vector.array.astype(np.int64)
+    return rows
 
 
 def _is_global(unknown: Unknown) -> bool:

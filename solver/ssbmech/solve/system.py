@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from mpi4py import MPI
 from petsc4py import PETSc
 
 from ssbmech import compat
+from ssbmech.physics.algebraic import AlgebraicTerm
 from ssbmech.physics.setting import LocalState, Setting, Stateful, Unknown, add_forms
 from ssbmech.physics.setting import Term as Term
 from ssbmech.solve.linear import LinearSolver
@@ -81,6 +82,7 @@ class CoupledSystem:
         references: field -> callable that gives the reference of its residual (see :class:`NewtonOptions`).
         linear: linear solver.
         options: limits.
+        algebraic: terms that are no forms.
     """
 
     def __init__(
@@ -92,8 +94,10 @@ class CoupledSystem:
         references: Mapping[str, Callable[[], float]],
         linear: LinearSolver,
         options: NewtonOptions,
+        algebraic: Sequence[AlgebraicTerm] = (),
     ) -> None:
         self.setting, self.terms, self.options = setting, terms, options
+        self.algebraic = list(algebraic)
         self.unknowns: dict[str, Unknown] = setting.unknowns
         self.comm = setting.mesh.comm
         self.constraints, self.equations, self.references = constraints, equations, references
@@ -105,7 +109,8 @@ class CoupledSystem:
         self.field_norms: dict[str, float] = {}
         self.body_names: dict[int, str] = {}
         """Names of the bodies, for messages."""
-        self.states: list[LocalState] = [s for t in terms if isinstance(t, Stateful) for s in t.states()]
+        stateful = [t for t in [*terms, *self.algebraic] if isinstance(t, Stateful)]
+        self.states: list[LocalState] = [s for t in stateful for s in t.states()]
         self._compile()
         self.linear = linear
         self._set_up_solver()
@@ -125,7 +130,7 @@ class CoupledSystem:
                 derivative = self._derivative(form, i, j)
                 if not derivative.empty():
                     jacobian[i, j] = derivative
-        self.jacobian = CoupledMatrix(jacobian, maps, self.numbering, self.scale)
+        self.jacobian = CoupledMatrix(jacobian, maps, self.numbering, self.scale, self.algebraic)
 
     def _derivative(self, form: ufl.Form, i: str, j: str) -> ufl.Form:
         """Derivative of row i by field j; where their block sizes differ, on the unrolled spaces."""
@@ -200,6 +205,8 @@ class CoupledSystem:
             fem.assemble_vector(vector.array, form)
             vector.scatter_reverse(la.InsertMode.add)
             out[name] = vector.array[: self.numbering.count[name]].copy()
+        for term in self.algebraic:
+            out[term.field] += term.residual()
         return out
 
     def evaluate(self) -> tuple[dict[str, Floats], dict[str, float]]:
