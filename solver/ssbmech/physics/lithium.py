@@ -11,7 +11,7 @@ from typing import Any
 
 import ufl
 
-from ssbmech.materials.mobility import Mobility, lithium_flux
+from ssbmech.materials.mobility import Diffusivity, Mobility, lithium_flux
 from ssbmech.physics.setting import Energy, Setting
 from ssbmech.physics.solid import SmallStrainSolid
 
@@ -31,6 +31,8 @@ class Lithium:
         charge_density: q [pC/µm³].
         open_circuit, diffusivity: curves of x [V], [µm²/s].
         solid: mechanics of the same phase, None when stress is not part of the model.
+        diffusivity_along_axis: curve of D_c along ``axis`` [µm²/s], None for isotropic diffusion; ``diffusivity`` is then D_ab.
+        axis: unit vector along the c axis of the crystal.
     """
 
     setting: Setting
@@ -41,6 +43,8 @@ class Lithium:
     mobility: Mobility
     thermal_voltage: float
     solid: SmallStrainSolid | None = None
+    diffusivity_along_axis: Any | None = None
+    axis: Any | None = None
 
     def _open_circuit(self, x: Any) -> tuple[Any, Any]:
         variable = ufl.variable(x)
@@ -52,7 +56,7 @@ class Lithium:
         """J [pA/µm²]."""
         x, s = self.setting["stoichiometry"].value, self.setting["stress_potential"].value
         _, slope = self._open_circuit(x)
-        diffusivity = self.diffusivity.ufl(x)
+        diffusivity = Diffusivity(self.diffusivity, self.diffusivity_along_axis, self.axis)
         return lithium_flux(
             self.mobility, diffusivity, self.charge_density, x, s, slope, self.thermal_voltage
         )

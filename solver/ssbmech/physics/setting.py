@@ -140,6 +140,11 @@ class Setting:
         metadata = {"quadrature_rule": "vertex", "quadrature_degree": 1}
         return self._measure("dx", self.cells, metadata)(self.phase_number[phase])
 
+    def dx_volume(self, phase: str) -> Any:
+        """Volume measure of a phase for what depends on the change of volume alone: with quadratic displacements one point a cell."""
+        degree = 1 if self["displacement"].broken.space.element.basix_element.degree > 1 else self.degree
+        return self._measure("dx", self.cells, {"quadrature_degree": degree})(self.phase_number[phase])
+
     def dS(self, pair: tuple[str, ...]) -> Any:
         """Interface measure of a pair of phases, '+' being the first of them."""
         metadata = {"quadrature_degree": self.interface_degree, "quadrature_rule": "default"}

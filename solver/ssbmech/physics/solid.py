@@ -1,29 +1,50 @@
-"""Weak forms of mechanical equilibrium in the bodies, small strain."""
+"""Weak form of mechanical equilibrium in the bodies at small strain: elastic, plastic, viscoplastic."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import ufl
 
 from ssbmech.materials.elastic import strain
-from ssbmech.physics.setting import Energy, Setting
+from ssbmech.materials.plasticity import FlowLaw
+from ssbmech.physics.plastic_points import PlasticPoints, von_mises
+from ssbmech.physics.setting import Energy, LocalState, Setting
 
 
 @dataclass
 class SmallStrainSolid:
-    """∫ σ(ε(u) − ε_ch(x)) : ∇v dx over one phase (equilibrium ∇·σ = 0, small strain).
+    """∫ σ : ∇v dx over one phase (equilibrium ∇·σ = 0), σ the stress of the elastic strain ε(u) − ε_ch(x) − ε_p.
+
+    With a flow law the plastic strain ε_p is a history variable at the integration points (isotropic elasticity only). Plastic flow
+    keeps the volume, which linear tetrahedra cannot follow: they lock. On quadratic ones the mean stress is then
+    integrated at the centroid of a cell, so that the volume of the cell as a whole counts (selective reduced integration, for a
+    volume change linear in the cell the same as the B-bar method of T. J. R. Hughes, Int. J. Numer. Meth. Engng 15 (1980) 1413).
 
     Attributes:
         law: elasticity with ``stress(elastic_strain)`` and ``energy_density(elastic_strain)``.
         chemical_strain: object with ``tensor(x)``, the stress-free strain at a stoichiometry; None for a passive phase.
+        flow: flow law; None for an elastic phase.
     """
 
     setting: Setting
     phase: str
     law: Any
     chemical_strain: Any | None = None
+    flow: FlowLaw | None = None
+    points: PlasticPoints | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.flow is None:
+            return
+        self.points = points = PlasticPoints(self.setting, self.phase, self.flow)
+        trial = self._trial()
+        points.trial = von_mises(trial, self.law.shear_modulus)
+        points.stiffness = 3 * self.law.shear_modulus
+        points.new_tensor = points.tensor + 1.5 * points.growth() / points.trial * trial
+
+    # -- strain and stress -----------------------------------------------------------------------------------------
 
     def _x(self, previous: bool) -> Any:
         if self.chemical_strain is None or "stoichiometry" not in self.setting:
@@ -31,34 +52,113 @@ class SmallStrainSolid:
         unknown = self.setting["stoichiometry"]
         return unknown.previous if previous else unknown.value
 
-    def elastic_strain(self, previous: bool = False) -> Any:
-        """ε − ε_ch (3x3) of the current or the previous state."""
+    def strain(self) -> Any:
+        """Total strain ε (3x3)."""
+        return strain(self.setting["displacement"].value)
+
+    def volumetric_strain(self) -> Any:
+        """Relative change of volume, tr ε."""
+        return ufl.tr(self.strain())
+
+    def plastic_strain(self) -> Any:
+        """Equivalent plastic strain p at the end of the step; 0 for an elastic phase."""
+        return self.points.equivalent_strain() if self.points is not None else 0.0
+
+    def _mechanical_strain(self, previous: bool = False) -> Any:
+        """ε − ε_ch (3x3)."""
         u = self.setting["displacement"]
         x = self._x(previous)
         total = strain(u.previous if previous else u.value)
         return total if x is None else total - self.chemical_strain.tensor(x)  # type: ignore[union-attr]
 
+    def _trial(self) -> Any:
+        """Deviator of the stress [MPa] at which nothing has flowed in the step."""
+        assert self.points is not None
+        return 2 * self.law.shear_modulus * (ufl.dev(self._mechanical_strain()) - self.points.tensor)
+
+    def _deviator(self, previous: bool = False) -> Any:
+        """Deviator of the stress [MPa] of a phase with a flow law."""
+        assert self.points is not None
+        if previous:
+            elastic = ufl.dev(self._mechanical_strain(previous=True)) - self.points.tensor
+            return 2 * self.law.shear_modulus * elastic
+        points = self.points
+        return (1 - points.stiffness * points.growth() / points.trial) * self._trial()
+
+    def _mean_stress(self, previous: bool = False) -> Any:
+        """σ_h [MPa] of a phase with a flow law."""
+        return self.law.bulk_modulus * ufl.tr(self._mechanical_strain(previous))
+
     def stress(self, previous: bool = False) -> Any:
-        """σ [MPa] (3x3)."""
-        return self.law.stress(self.elastic_strain(previous))
+        """σ [MPa] (3x3) of the current or the previous state."""
+        if self.points is None:
+            return self.law.stress(self._mechanical_strain(previous))
+        return self._deviator(previous) + self._mean_stress(previous) * ufl.Identity(3)
+
+    # -- weak form -------------------------------------------------------------------------------------------------
+
+    def states(self) -> list[LocalState]:
+        return [self.points] if self.points is not None else []
+
+    @property
+    def _dx_volume(self) -> Any:
+        return self.setting.dx_volume(self.phase)
 
     def residual(self) -> dict[str, ufl.Form]:
-        u = self.setting["displacement"]
-        return {"displacement": ufl.inner(self.stress(), strain(u.test)) * self.setting.dx(self.phase)}
+        test = strain(self.setting["displacement"].test)
+        dx = self.setting.dx(self.phase)
+        if self.points is None:
+            return {"displacement": ufl.inner(self.stress(), test) * dx}
+        form = ufl.inner(self._deviator(), test) * dx + self._mean_stress() * ufl.tr(test) * self._dx_volume
+        return {"displacement": form}
 
     def stress_work(self, weight: Any) -> ufl.Form:
-        """∫ σ : ∂ε_ch/∂x w dx, the work of the stress per lithium added, at the vertices, as the storage of lithium is."""
+        """∫ σ : ∂ε_ch/∂x w dx, the work of the stress per lithium added.
+
+        In an elastic phase it is taken at the vertices, as the storage of lithium is.
+        """
         assert self.chemical_strain is not None
         variable = ufl.variable(self.setting["stoichiometry"].value)
         rate = ufl.diff(self.chemical_strain.tensor(variable), variable)
-        return ufl.inner(self.stress(), rate) * weight * self.setting.dx_nodal(self.phase)
+        if self.points is None:
+            return ufl.inner(self.stress(), rate) * weight * self.setting.dx_nodal(self.phase)
+        return self._power(self._deviator(), self._mean_stress(), rate, weight)
+
+    def _power(self, deviator: Any, mean: Any, rate: Any, weight: Any) -> ufl.Form:
+        """∫ (s + σ_h I) : rate w, each part with its own quadrature."""
+        deviatoric = ufl.inner(deviator, ufl.dev(rate)) * weight * self.setting.dx(self.phase)
+        return deviatoric + mean * ufl.tr(rate) * weight * self._dx_volume
+
+    # -- energies --------------------------------------------------------------------------------------------------
 
     def energies(self) -> list[Energy]:
-        dx = self.setting.dx(self.phase)
-        out = [Energy("elastic_energy", "stored", self.law.energy_density(self.elastic_strain()) * dx)]
+        out = self._elastic() if self.points is None else self._inelastic(self.points)
         x, old = self._x(False), self._x(True)
-        if x is not None:
-            growth = self.chemical_strain.tensor(x) - self.chemical_strain.tensor(old)  # type: ignore[union-attr]
+        if x is None:
+            return out
+        growth = self.chemical_strain.tensor(x) - self.chemical_strain.tensor(old)  # type: ignore[union-attr]
+        if self.points is None:
             mean = 0.5 * (self.stress() + self.stress(previous=True))
-            out.append(Energy("chemical_work", "increment", -ufl.inner(mean, growth) * dx))
-        return out
+            work = -ufl.inner(mean, growth) * self.setting.dx(self.phase)
+        else:
+            deviator = 0.5 * (self._deviator() + self._deviator(previous=True))
+            mean = 0.5 * (self._mean_stress() + self._mean_stress(previous=True))
+            work = -self._power(deviator, mean, growth, 1.0)
+        return [*out, Energy("chemical_work", "increment", work)]
+
+    def _elastic(self) -> list[Energy]:
+        density = self.law.energy_density(self._mechanical_strain())
+        return [Energy("elastic_energy", "stored", density * self.setting.dx(self.phase))]
+
+    def _inelastic(self, points: PlasticPoints) -> list[Energy]:
+        """Elastic energy, and the work σ : Δε_p of plastic flow, all of which counts as dissipated."""
+        dx = self.setting.dx(self.phase)
+        s, mean = self._deviator(), self._mean_stress()
+        stored = ufl.inner(s, s) / (4 * self.law.shear_modulus) * dx
+        stored += mean**2 / (2 * self.law.bulk_modulus) * self._dx_volume
+        flowed = points.new_tensor - points.tensor
+        spent = ufl.inner(0.5 * (s + self._deviator(previous=True)), flowed) * dx
+        return [
+            Energy("elastic_energy", "stored", stored),
+            Energy("plastic_dissipation", "increment", spent),
+        ]
