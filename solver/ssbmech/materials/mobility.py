@@ -10,10 +10,15 @@ floored at 1 mV per unit x, so that a plateau does not make the flux infinitely 
 ``ideal_solution`` and ``dilute_solution``: M = D q x(1 − x) F/RT or D q x F/RT. This is what most of the literature uses; it
 couples stress to flux many times more strongly (see e.g. X. Zhang, W. Shyy, A. M. Sastry, J. Electrochem. Soc. 154
 (2007) A910, for the dilute form), and it is the form to take for materials with a plateau.
+
+In a layered oxide lithium is fast in the a-b plane and slow along the c axis n: D = D_ab (I − n⊗n) + D_c n⊗n takes the place of the scalar,
+and M follows D (the factor between them is a scalar). In a plane mesh n keeps its component normal to the plane while gradients have
+none; the flux in the plane then is that of the block of D in the plane.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import ufl
@@ -24,9 +29,33 @@ _LEAST_SLOPE = 1e-3
 """Floor of −dU/dx [V]."""
 
 
+@dataclass(frozen=True)
+class Diffusivity:
+    """D(x), a scalar or a tensor about a crystal axis.
+
+    Attributes:
+        in_plane: curve of D_ab [µm²/s]; of D, where there is no other.
+        along_axis: curve of D_c [µm²/s], None for isotropic diffusion.
+        axis: n, unit vector of three components; needed with ``along_axis``.
+    """
+
+    in_plane: Any
+    along_axis: Any | None = None
+    axis: Any | None = None
+
+    def times(self, x: Any, gradient: Any) -> Any:
+        """D(x) g of a gradient g with as many components as the mesh has dimensions."""
+        if self.along_axis is None:
+            return self.in_plane.ufl(x) * gradient
+        assert self.axis is not None
+        n = ufl.as_vector([self.axis[i] for i in range(gradient.ufl_shape[0])])
+        across, along = self.in_plane.ufl(x), self.along_axis.ufl(x)
+        return across * gradient + (along - across) * ufl.dot(n, gradient) * n
+
+
 def lithium_flux(
     kind: Mobility,
-    diffusivity: Any,
+    diffusivity: Diffusivity,
     charge_density: float,
     x: Any,
     stress_potential: Any,
@@ -44,10 +73,10 @@ def lithium_flux(
         open_circuit_slope: U'(x) [V].
         thermal_voltage: RT/F [V].
     """
-    scale = diffusivity * charge_density
     if kind == "from_open_circuit_potential":
         slope = ufl.conditional(ufl.gt(-open_circuit_slope, _LEAST_SLOPE), -open_circuit_slope, _LEAST_SLOPE)
-        mobility = scale / slope
+        sensitivity = 1 / slope
     else:
-        mobility = scale / thermal_voltage * (x * (1 - x) if kind == "ideal_solution" else x)
-    return -scale * ufl.grad(x) - mobility * ufl.grad(stress_potential)
+        sensitivity = (x * (1 - x) if kind == "ideal_solution" else x) / thermal_voltage
+    force = ufl.grad(x) + sensitivity * ufl.grad(stress_potential)
+    return -charge_density * diffusivity.times(x, force)
