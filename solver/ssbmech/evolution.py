@@ -72,10 +72,10 @@ class Evolution:
         """Accept the step: damage, charge, energies and fields become history."""
         state = self.interface_state()
         self.balance()
+        self.charge = self.charge_at_end()
+        self.system.accept()  # before the damage: local states follow from that at the beginning of the step
         if self.model.damage is not None:
             self.model.damage.x.array[: state.damage_dofs.size] = state.damage_dofs
-        self.charge = self.charge_at_end()
-        self.system.accept()
         self._state = self._balance = None
 
     # -- initial state ---------------------------------------------------------------------------------------------

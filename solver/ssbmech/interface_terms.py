@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ssbmech.case.interfaces import Cohesion as CohesionBlock
 from ssbmech.constants import thermal_voltage
 from ssbmech.domain.interfaces import Pair
 from ssbmech.materials.cohesive import CohesiveLaw
+from ssbmech.materials.friction import CoulombFriction
 from ssbmech.physics.charge import ChargeTransfer, ContactConductance
 from ssbmech.physics.cohesion import Cohesion
 from ssbmech.physics.lithium_transfer import LithiumTransfer
@@ -32,17 +34,7 @@ def add_interfaces(model: Model, pairs: list[Pair]) -> None:
             continue
         if model.damage is not None:
             c = interface.cohesion
-            law = CohesiveLaw(
-                c.stiffness,
-                c.contact_stiffness,
-                c.strength if c.breakable else None,
-                c.toughness,
-                c.shear_strength,
-                c.shear_toughness,
-                c.mode_mixity_exponent,
-                c.viscosity,
-            )
-            model.cohesion[pair] = Cohesion(setting, pair, law, model.damage)
+            model.cohesion[pair] = Cohesion(setting, pair, _law(c), model.damage, _friction(c))
             if c.initially_open:
                 cells = interface_mesh.row_of_cell
                 opened = np.flatnonzero(model.facets.pair[cells] == number)
@@ -77,3 +69,22 @@ def add_interfaces(model: Model, pairs: list[Pair]) -> None:
                 passage.contact_pressure_scale,
                 cohesion,
             )
+
+
+def _law(c: CohesionBlock) -> CohesiveLaw:
+    return CohesiveLaw(
+        c.stiffness,
+        c.contact_stiffness,
+        c.strength if c.breakable else None,
+        c.toughness,
+        c.shear_strength,
+        c.shear_toughness,
+        c.mode_mixity_exponent,
+        c.viscosity,
+    )
+
+
+def _friction(c: CohesionBlock) -> CoulombFriction | None:
+    if c.friction is None:
+        return None
+    return CoulombFriction(c.friction.coefficient, c.friction.stiffness or c.contact_stiffness)

@@ -21,6 +21,7 @@ from ssbmech.domain.mesh import TaggedMesh, read_mesh
 from ssbmech.materials.chemical_strain import IsotropicChemicalStrain
 from ssbmech.materials.cohesive import CohesiveLaw
 from ssbmech.materials.elastic import IsotropicElasticity
+from ssbmech.materials.friction import CoulombFriction
 from ssbmech.physics.cohesion import Cohesion
 from ssbmech.physics.setting import Energy, Setting
 from ssbmech.physics.solid import SmallStrainSolid
@@ -97,6 +98,7 @@ class Laminate:
     pressed: Sequence[str] = ()
     scalars: Sequence[str] = ()
     interface_degree: int = 2
+    friction: Mapping[tuple[str, str], CoulombFriction] = field(default_factory=dict)
     setting: Setting = field(init=False)
     facets: InterfaceFacets = field(init=False)
     damage: fem.Function = field(init=False)
@@ -132,7 +134,10 @@ class Laminate:
             )
             for name, law in self.phases.items()
         }
-        self.cohesion = {pair: Cohesion(s, pair, law, self.damage) for pair, law in self.laws.items()}
+        self.cohesion = {
+            pair: Cohesion(s, pair, law, self.damage, self.friction.get(pair))
+            for pair, law in self.laws.items()
+        }
         self.eigenstrain = {name: fem.Constant(mesh, 0.0) for name in self.strained}
         self.pressure = {name: fem.Constant(mesh, 0.0) for name in self.pressed}
         self._compile_probes()
@@ -197,11 +202,12 @@ class Laminate:
         """Solve the step, then make damage and fields history; energies of the step go to ``energy``."""
         iterations = self.system.solve()
         self._account()
-        for pair, form in self._damage_forms.items():
-            rows = self._rows[pair]
-            self.damage.x.array[rows] = self._point_values(form)[rows]
-        for unknown in self.setting.unknowns.values():
-            unknown.accept()
+        damage = {
+            pair: self._point_values(form)[self._rows[pair]] for pair, form in self._damage_forms.items()
+        }
+        self.system.accept()
+        for pair, values in damage.items():
+            self.damage.x.array[self._rows[pair]] = values
         return iterations
 
     def _compile_probes(self) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ssbmech.case.errors import Problem, nearest
+from ssbmech.case.errors import MISSING, Problem, nearest
 from ssbmech.case.interfaces import Cohesion, Interface
-from ssbmech.case.phases import Phase, stoichiometry_range
+from ssbmech.case.microstructure import Spheres
+from ssbmech.case.phases import ChemicalStrain, Elasticity, Phase, stoichiometry_range
 from ssbmech.case.schema import Case
+from ssbmech.case.structures import Composite
 
 
 def exactly_one(key: str, block: object, names: tuple[str, ...]) -> Iterator[Problem]:
@@ -41,11 +43,11 @@ def check_phases(case: Case) -> Iterator[Problem]:
                     "each region in one phase",
                 )
             owners.setdefault(region, name)
+        yield from _check_elasticity(f"{key}.elasticity", phase.elasticity)
         yield from _check_lithium(key, phase, case)
+        yield from _check_crystal_axis(key, name, phase, case)
         if phase.chemical_strain is not None:
-            yield from exactly_one(
-                f"{key}.chemical_strain", phase.chemical_strain, ("volume_change", "partial_molar_volume")
-            )
+            yield from _check_strain(f"{key}.chemical_strain", phase.chemical_strain)
             if phase.lithium is None:
                 yield Problem(
                     f"{key}.chemical_strain",
@@ -59,6 +61,65 @@ def check_phases(case: Case) -> Iterator[Problem]:
         if conduction is not None and phase.lithium is not None and conduction.carrier == "ionic":
             allowed = "electronic: an active material conducts electrons"
             yield Problem(f"{key}.conduction.carrier", "does not fit a phase with lithium", "ionic", allowed)
+
+
+def _check_elasticity(key: str, elasticity: Elasticity) -> Iterator[Problem]:
+    yield from exactly_one(key, elasticity, ("youngs_modulus", "hexagonal"))
+    if (elasticity.youngs_modulus is None) != (elasticity.poisson_ratio is None):
+        yield Problem(
+            f"{key}.poisson_ratio",
+            "goes with youngs_modulus",
+            MISSING if elasticity.poisson_ratio is None else elasticity.poisson_ratio,
+            "both, or neither beside hexagonal",
+        )
+    crystal = elasticity.hexagonal
+    if crystal is None:
+        return
+    # Born's conditions for a hexagonal crystal; c44 is greater than zero as all moduli are.
+    plane = crystal.c11 > abs(crystal.c12)
+    if not (plane and (crystal.c11 + crystal.c12) * crystal.c33 > 2.0 * crystal.c13**2):
+        given = {name: f"{getattr(crystal, name):g} MPa" for name in ("c11", "c12", "c13", "c33")}
+        allowed = "c11 > |c12| and (c11 + c12) c33 > 2 c13^2"
+        yield Problem(f"{key}.hexagonal", "is not stable: some strain has no energy", given, allowed)
+
+
+def _check_strain(key: str, strain: ChemicalStrain) -> Iterator[Problem]:
+    ways = ("volume_change", "partial_molar_volume", "lattice", "volume_of_lattice")
+    yield from exactly_one(key, strain, ways)
+    for name in ("lattice", "volume_of_lattice"):
+        lattice = getattr(strain, name)
+        if lattice is None:
+            continue
+        given = [k for k in ("a", "c", "a_change", "c_change") if getattr(lattice, k) is not None]
+        if given not in (["a", "c"], ["a_change", "c_change"]):
+            allowed = "a and c, or a_change and c_change"
+            yield Problem(f"{key}.{name}", "needs one pair of curves", given or MISSING, allowed)
+            continue
+        for name_of, curve in zip(given, lattice.lengths(), strict=True):
+            least = float(np.min(curve(np.linspace(*stoichiometry_range(getattr(lattice, name_of)), 101))))
+            if not least > 0.0:
+                allowed = "a relative change above -1 (2 % is 0.02)"
+                yield Problem(f"{key}.{name}.{name_of}", "leaves no length", allowed=allowed)
+
+
+def _check_crystal_axis(key: str, name: str, phase: Phase, case: Case) -> Iterator[Problem]:
+    """A direction, and bodies that have one where a law needs it, as far as the structure tells before it is built."""
+    if phase.crystal_axis is not None:
+        if not 0.0 < float(np.linalg.norm(phase.crystal_axis)) < np.inf:
+            allowed = "a direction, for example [0, 0, 1]"
+            yield Problem(f"{key}.crystal_axis", "is no direction", phase.crystal_axis, allowed)
+        return
+    structure = case.mesh.microstructure
+    if not phase.anisotropic or structure is None:
+        return
+    if isinstance(structure, Composite):
+        grains = {n for n, population in structure.particles.items() if population.grains is not None}
+    else:
+        grains = set() if isinstance(structure, Spheres) else set(structure.grains)
+    if name not in grains:
+        law = f"{key}.{phase.anisotropic[0]}"
+        allowed = f"{key}.crystal_axis: [x, y, z], or grains of {name} in mesh.microstructure"
+        yield Problem(law, "needs a crystal axis, and bodies of this phase have none", allowed=allowed)
 
 
 def _check_lithium(key: str, phase: Phase, case: Case) -> Iterator[Problem]:
@@ -158,6 +219,12 @@ def _check_cohesion(key: str, law: Cohesion) -> Iterator[Problem]:
             f"{key}.strength",
             "is given for one mode only",
             allowed="strength and toughness for both modes, or for neither",
+        )
+    if law.friction is not None and not (law.breakable or law.initially_open):
+        yield Problem(
+            f"{key}.friction",
+            "is without effect: the bond never breaks, and only broken faces rub",
+            allowed="strength and toughness beside it, or initially_open: true",
         )
 
 

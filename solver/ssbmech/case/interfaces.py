@@ -8,7 +8,17 @@ from pydantic import Field
 
 from ssbmech.case.base import Fraction, Name, SourcedBlock
 from ssbmech.case.curve_types import ExchangeCurrentOfX
-from ssbmech.case.units import ArealConductance, InterfaceStiffness, Pressure, TimeOrZero, Toughness
+from ssbmech.case.units import (
+    ArealConductance,
+    InterfaceStiffness,
+    Length,
+    Pressure,
+    TimeOrZero,
+    Toughness,
+)
+
+LEAST_PRESSURE = 100.0
+"""MPa; pressed together by this much, faces with the default contact stiffness overlap by the tolerance at most."""
 
 
 def _same_as(key: str) -> Any:
@@ -16,12 +26,31 @@ def _same_as(key: str) -> Any:
     return lambda given: given.get(key)
 
 
+def _contact_stiffness(given: dict[str, Any]) -> Any:
+    """The default contact stiffness; None where one of the keys that it follows from is wrong itself."""
+    stiffness, tolerance = given.get("stiffness"), given.get("penetration_tolerance")
+    return None if stiffness is None or tolerance is None else max(stiffness, LEAST_PRESSURE / tolerance)
+
+
+class Friction(SourcedBlock):
+    """Coulomb friction of broken faces that are pressed together: they stick, or slip under mu times the pressure."""
+
+    coefficient: float = Field(gt=0.0, description="mu, the same at rest and in motion")
+    stiffness: InterfaceStiffness | None = Field(
+        default=None, description="of faces that stick, tangential; default contact_stiffness"
+    )
+
+
 class Cohesion(SourcedBlock):
     """Traction law: bonded, softening, open, closed again. Without strength it never breaks."""
 
     stiffness: InterfaceStiffness = Field(description="of the bond, normal and shear")
+    penetration_tolerance: Length = Field(
+        default=1e-3, description="overlap of faces in contact above which the run says so; default 1 nm"
+    )
     contact_stiffness: InterfaceStiffness = Field(
-        default_factory=_same_as("stiffness"), description="of faces in contact; default stiffness"
+        default_factory=_contact_stiffness,
+        description="of faces in contact; default stiffness, or 100 MPa/penetration_tolerance where that is more",
     )
     strength: Pressure | None = Field(
         default=None, description="largest normal traction; omitted with toughness: never breaks"
@@ -38,6 +67,9 @@ class Cohesion(SourcedBlock):
         default=0.0, description="relaxation time of damage; 0 s is rate-independent"
     )
     initially_open: bool = Field(default=False, description="faces that touch but do not stick")
+    friction: Friction | None = Field(
+        default=None, description="of what is broken; without it faces are smooth"
+    )
 
     @property
     def breakable(self) -> bool:

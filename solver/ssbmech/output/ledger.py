@@ -3,11 +3,11 @@
 Energy, with compression work counted as work done on the electrode:
 
     electrical work + external work = Δ(chemical + elastic + interface energy)
-                                      + fracture + viscous + ohmic + kinetic + diffusion dissipation
+                                      + fracture + viscous + friction + ohmic + kinetic + diffusion dissipation
 
 The chemical work −∫σ : dε_ch is what lithium does on the mechanics; with it the mechanical part closes for itself:
 
-    external work + chemical work = Δ(elastic + interface energy) + fracture + viscous dissipation
+    external work + chemical work = Δ(elastic + interface energy) + fracture + viscous + friction dissipation
 
 Powers are integrated by the trapezoidal rule. Both closures are reported, because the electrical work is
 so large that it would hide any error of the mechanics.
@@ -25,7 +25,13 @@ from ssbmech import compat
 from ssbmech.model import Model
 from ssbmech.physics.setting import EnergyKind, add_forms
 
-MECHANICAL_SINKS = ("elastic_energy", "interface_energy", "fracture_dissipation", "viscous_dissipation")
+MECHANICAL_SINKS = (
+    "elastic_energy",
+    "interface_energy",
+    "fracture_dissipation",
+    "viscous_dissipation",
+    "friction_dissipation",
+)
 ELECTRICAL_SINKS = ("chemical_energy", "ohmic_dissipation", "kinetic_dissipation", "diffusion_dissipation")
 
 

@@ -17,8 +17,9 @@ from ssbmech.output.interface_state import InterfaceState
 from ssbmech.solve.stepping import Accepted
 
 ENERGIES = (
-    "elastic_energy", "interface_energy", "fracture_dissipation", "viscous_dissipation", "external_work", "chemical_work",
-    "electrical_work", "ohmic_dissipation", "kinetic_dissipation", "diffusion_dissipation", "chemical_energy",
+    "elastic_energy", "interface_energy", "fracture_dissipation", "viscous_dissipation", "friction_dissipation",
+    "external_work", "chemical_work", "electrical_work", "ohmic_dissipation", "kinetic_dissipation",
+    "diffusion_dissipation", "chemical_energy",
 )  # fmt: skip
 
 SERIES: dict[str, str] = {
