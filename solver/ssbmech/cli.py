@@ -202,10 +202,11 @@ def _describe(case: Case, file: Path) -> None:
         if phase.lithium is not None:
             x = phase.lithium.initial_x(case.cell.temperature)
             start = f"x = {x:.4g}, {float(phase.lithium.open_circuit_potential(x)):.4g} V vs Li"
-        elastic = phase.elasticity
+        modulus, poisson = phase.elasticity.isotropic()
         carrier = phase.conduction.carrier if phase.conduction else "no"
-        modulus = f"{elastic.youngs_modulus / 1e3:g}"
-        phases.add_row(name, " ".join(phase.regions), modulus, f"{elastic.poisson_ratio:g}", carrier, start)
+        phases.add_row(
+            name, " ".join(phase.regions), f"{modulus / 1e3:.4g}", f"{poisson:.4g}", carrier, start
+        )
     console.print(phases)
     steps = Table("step", "what", "until", "load", box=None)
     for number, step in enumerate(case.programme):

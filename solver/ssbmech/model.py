@@ -13,6 +13,7 @@ from ssbmech.case import Case
 from ssbmech.constants import CHARGE_DENSITY_PER_CONCENTRATION, thermal_voltage
 from ssbmech.discretise import make_setting
 from ssbmech.domain.bodies import Bodies, RegionError, assign_bodies
+from ssbmech.domain.crystal import crystal_axis
 from ssbmech.domain.interfaces import GRAIN_BOUNDARY, InterfaceFacets, Pair
 from ssbmech.domain.mesh import TaggedMesh
 from ssbmech.fields import ROW_SCALE
@@ -49,6 +50,7 @@ class Model:
         solids, lithium: by phase; cohesion, transfer, conductance, lithium_transfer: by pair of phases.
         other_terms: conduction, wiring, counter electrode.
         damage: d at the interface points at the beginning of the step, None without interfaces.
+        crystal_axis: unit c axis of every cell, None where no law needs it.
         platen, collector: equations of the global unknowns.
         area: cross-section of the box normal to the stack axis [µm²].
         body_volume: (bodies,) [µm³].
@@ -65,6 +67,7 @@ class Model:
     platen: Platen | None
     collector: Collector
     damage: fem.Function | None
+    crystal_axis: fem.Function | None
     body_volume: npt.NDArray[np.float64]
     solids: dict[str, SmallStrainSolid] = field(default_factory=dict)
     lithium: dict[str, Lithium] = field(default_factory=dict)
@@ -158,6 +161,12 @@ def _body_volumes(tagged: TaggedMesh, bodies: Bodies) -> npt.NDArray[np.float64]
     return total
 
 
+def _crystal_axis(case: Case, tagged: TaggedMesh, bodies: Bodies) -> fem.Function | None:
+    anisotropic = {name: phase.anisotropic for name, phase in case.phases.items() if phase.anisotropic}
+    given = {n: phase.crystal_axis for n, phase in case.phases.items() if phase.crystal_axis is not None}
+    return crystal_axis(tagged, bodies, anisotropic, given)
+
+
 def build_model(case: Case, tagged: TaggedMesh) -> Model:
     """Assemble the model of a case on a mesh; the initial state is set, nothing is solved.
 
@@ -200,6 +209,7 @@ def build_model(case: Case, tagged: TaggedMesh) -> Model:
         platen,
         Collector(),
         damage,
+        _crystal_axis(case, tagged, bodies),
         _body_volumes(tagged, bodies),
     )
     add_solids(model)
@@ -219,7 +229,7 @@ def _add_electrochemistry(model: Model) -> None:
     voltage = thermal_voltage(temperature)
     for name, phase in case.phases.items():
         if phase.lithium is not None:
-            lithium = phase.lithium
+            lithium, along_c = phase.lithium, phase.lithium.diffusivity_along_c
             model.lithium[name] = Lithium(
                 setting,
                 name,
@@ -229,6 +239,8 @@ def _add_electrochemistry(model: Model) -> None:
                 lithium.mobility,
                 voltage,
                 model.solids.get(name),
+                None if along_c is None else along_c.at(temperature),
+                model.crystal_axis,
             )
         if phase.conduction is not None:
             active = phase.lithium is not None

@@ -330,6 +330,7 @@ EXCHANGE_CURRENT_CLIP = (1e-3, 1.0 - 1e-3)
 PotentialOfX = Annotated[Curve, curve_of_x("potential")]
 DiffusivityOfX = Annotated[Curve, curve_of_x("diffusivity", "positive")]
 VolumeChangeOfX = Annotated[Curve, curve_of_x("pure number")]
+LatticeParameterOfX = Annotated[Curve, curve_of_x("lattice parameter", "positive")]
 ConductivityOfX = Annotated[Curve, curve_of_x("conductivity", "positive")]
 ExchangeCurrentOfX = Annotated[Curve, curve_of_x("current density", "positive", EXCHANGE_CURRENT_CLIP)]
 PressureOfTime = Annotated[

@@ -258,3 +258,83 @@ class VolumeStrainCurve(Curve):
 
     def _ufl(self, x: Any, ufl: Any) -> Any:
         return ((1.0 + self.volume_change.ufl(x)) / self._reference_volume) ** (1.0 / 3.0) - 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RatioCurve(Curve):
+    """The length 1 + d(x) of which d(x) is the relative change."""
+
+    change: Curve
+    kind: ClassVar[str] = "ratio"
+
+    def knots(self) -> tuple[float, ...]:
+        return self.change.knots()
+
+    def at(self, temperature: float) -> Curve:
+        return replace(self, change=self.change.at(temperature))
+
+    def _value(self, x: Array) -> Any:
+        return 1.0 + self.change(x)
+
+    def _slope(self, x: Array) -> Any:
+        return self.change.derivative(x)
+
+    def _ufl(self, x: Any, ufl: Any) -> Any:
+        return 1.0 + self.change.ufl(x)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LengthStrainCurve(Curve):
+    """Strain l(x)/l(reference) - 1 of a length l(x)."""
+
+    length: Curve
+    reference: float
+    kind: ClassVar[str] = "length_strain"
+
+    @cached_property
+    def _reference_length(self) -> float:
+        return float(self.length(self.reference))
+
+    def knots(self) -> tuple[float, ...]:
+        return self.length.knots()
+
+    def at(self, temperature: float) -> Curve:
+        return replace(self, length=self.length.at(temperature))
+
+    def _value(self, x: Array) -> Any:
+        return self.length(x) / self._reference_length - 1.0
+
+    def _slope(self, x: Array) -> Any:
+        return self.length.derivative(x) / self._reference_length
+
+    def _ufl(self, x: Any, ufl: Any) -> Any:
+        return self.length.ufl(x) / self._reference_length - 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellVolumeCurve(Curve):
+    """Relative change a(x)^2 c(x) / (a(1)^2 c(1)) - 1 of the volume of a hexagonal cell."""
+
+    a: Curve
+    c: Curve
+    kind: ClassVar[str] = "cell_volume"
+
+    @cached_property
+    def _full(self) -> float:
+        return float(self.a(1.0) ** 2 * self.c(1.0))
+
+    def knots(self) -> tuple[float, ...]:
+        return (*self.a.knots(), *self.c.knots())
+
+    def at(self, temperature: float) -> Curve:
+        return replace(self, a=self.a.at(temperature), c=self.c.at(temperature))
+
+    def _value(self, x: Array) -> Any:
+        return self.a(x) ** 2 * self.c(x) / self._full - 1.0
+
+    def _slope(self, x: Array) -> Any:
+        a, c = self.a(x), self.c(x)
+        return (2.0 * a * c * self.a.derivative(x) + a**2 * self.c.derivative(x)) / self._full
+
+    def _ufl(self, x: Any, ufl: Any) -> Any:
+        return self.a.ufl(x) ** 2 * self.c.ufl(x) / self._full - 1.0

@@ -23,7 +23,8 @@ EXCLUSIVE: tuple[frozenset[str], ...] = tuple(
         "pressure fixed_gap stiffness",
         "expression points table",
         "initial_stoichiometry initial_potential",
-        "volume_change partial_molar_volume",
+        "volume_change partial_molar_volume lattice volume_of_lattice",
+        "youngs_modulus hexagonal",
         "composition volume_fraction",
         "interface cells",
         "labels thresholds",
@@ -33,7 +34,11 @@ EXCLUSIVE: tuple[frozenset[str], ...] = tuple(
 )
 """Keys of which a block has one; a later file's choice replaces an earlier one's."""
 
-_FOLLOWERS = {"table": ("columns",), "points": ("argument_unit",)}
+_FOLLOWERS = {
+    "table": ("columns",),
+    "points": ("argument_unit",),
+    "youngs_modulus": ("poisson_ratio",),
+}
 
 
 def read_with_extends(file: Path, seen: tuple[Path, ...] = ()) -> Document:

@@ -196,6 +196,7 @@ QUANTITIES: dict[str, Quantity] = {
         Quantity("temperature", "K", "298.15 K"),
         Quantity("volume", "um^3", "5 um^3"),
         Quantity("angle", "deg", "10 deg"),
+        Quantity("lattice parameter", "angstrom", "2.87 angstrom"),
     )
 }
 
@@ -210,6 +211,7 @@ Volume = Annotated[float, quantity("volume", "positive")]
 AngleOrZero = Annotated[float, quantity("angle", "nonnegative")]
 LengthOrZero = Annotated[float, quantity("length", "nonnegative")]
 Pressure = Annotated[float, quantity("pressure", "positive")]
+ElasticConstant = Annotated[float, quantity("pressure")]
 InterfaceStiffness = Annotated[float, quantity("interface stiffness", "positive")]
 Toughness = Annotated[float, quantity("toughness", "positive")]
 Time = Annotated[float, quantity("time", "positive")]

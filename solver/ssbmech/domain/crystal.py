@@ -32,7 +32,8 @@ def body_axes(tagged: TaggedMesh, bodies: Bodies, given: Mapping[str, Sequence[f
     if tagged.table is not None:
         known = np.isfinite(tagged.table.frame).all(axis=(1, 2))
         axes[known] = tagged.table.frame[known, :, 2]
-    return axes / np.linalg.norm(axes, axis=1, keepdims=True)
+    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+    return axes
 
 
 def crystal_axis(

@@ -6,7 +6,7 @@ With the unit vector n along c (A. J. M. Spencer, in: Continuum Theory of the Me
 
     λ = C12,  μ_T = (C11 − C12)/2,  μ_L = C44,  α = C13 − C12,  β = C11 + C33 − 2 C13 − 4 C44
 
-(J. F. Nye, Physical Properties of Crystals, Oxford 1985, for the constants). It has no preferred direction in the plane, so n alone orients it.
+(J. F. Nye, Physical Properties of Crystals, Oxford 1985, for the constants). No direction of the plane is preferred, so n alone orients it.
 """
 
 from __future__ import annotations
