@@ -87,7 +87,7 @@ def test_parabolic_profile_and_small_strain_limit() -> None:
 
 def lithiated(cells: int, steps: int) -> RadialSphere:
     """Silicon of 0.1 um radius, lithiated at constant current: stress and diffusion coupled, plastic."""
-    silicon = Material(90e3, 0.28, yield_strength=500.0, swelling=lambda x: 2.9 * x)
+    silicon = Material(90e3, 0.28, yield_strength=500.0, swelling=lambda x: 2.9 * (x - 0.02))
     diffusion = Diffusion(30e3, lambda x: 1e-4 + 0 * x, lambda x: 1e-4 / 0.55 + 0 * x)
     sphere = RadialSphere([Layer(0.1, cells, silicon)], finite=True, start=0.02, diffusion=diffusion)
     current = 30e3 * 4 / 3 * np.pi * 0.1**3 * 0.8 / 60.0
@@ -106,10 +106,10 @@ def test_coupled_lithiation_converges_and_conserves() -> None:
     centre = [float(1.125 * sphere.x[0] - 0.125 * sphere.x[1]) for sphere in space]
     # Order 1.5 (measured 1.47): 2 but for the cell in which the front of the plastic zone lies.
     assert (centre[0] - centre[1]) / (centre[1] - centre[2]) > 2.6
-    for sphere in space:
+    for sphere in (*space, *time):
         assert sphere.content() / (4 / 3 * np.pi * 0.1**3) == pytest.approx(0.82, rel=1e-12)
-        balance = sphere.energy() - sphere.chemical_work + sphere.dissipated
-        assert abs(balance) < 0.01 * sphere.dissipated
+    balance = [abs(s.energy() - s.chemical_work + s.dissipated) / s.dissipated for s in time]
+    assert balance[2] < 0.01 and balance[2] < 0.6 * balance[0]
     assert space[-1].p.max() > 0.05 and (space[-1].p == 0).any()  # it flows outside, not inside
 
 
