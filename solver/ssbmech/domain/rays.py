@@ -1,0 +1,138 @@
+"""The first facet that rays meet: straight facets (segments in the plane, triangles in space), vectorised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_EDGE = 1e-9
+"""Barycentric coordinates down to minus this count as inside, so that no ray slips through between two facets."""
+
+_BATCH = 1_000_000
+"""Pairs of a ray and a facet that are looked at together."""
+
+
+@dataclass(frozen=True)
+class Facets:
+    """Straight facets with an orientation.
+
+    Attributes:
+        corners: (n, dim, dim) coordinates of the corners [µm].
+        normals: (n, dim) unit normals; the side they point to is the front.
+    """
+
+    corners: Floats
+    normals: Floats
+
+    @property
+    def centres(self) -> Floats:
+        mean: Floats = self.corners.mean(axis=1)
+        return mean
+
+    @property
+    def radii(self) -> Floats:
+        """Distance from the centre to the farthest corner."""
+        radius: Floats = np.linalg.norm(self.corners - self.centres[:, None], axis=2).max(axis=1, initial=0.0)
+        return radius
+
+
+@dataclass(frozen=True)
+class Hits:
+    """What rays meet first.
+
+    Attributes:
+        facet: (rays,) number of the facet, -1 where there is none.
+        distance: (rays,) from the origin [µm].
+        barycentric: (rays, dim) coordinates of the point on the facet.
+    """
+
+    facet: Ints
+    distance: Floats
+    barycentric: Floats
+
+
+def first_hits(origins: Floats, directions: Floats, facets: Facets, reach: float) -> Hits:
+    """The nearest facet within ``reach`` that each ray meets from the front.
+
+    Args:
+        origins, directions: (rays, dim), the directions of unit length.
+        facets: what they may meet.
+        reach: largest distance [µm].
+    """
+    rays, dim = origins.shape
+    hits = Hits(np.full(rays, -1, dtype=np.int64), np.full(rays, np.inf), np.zeros((rays, dim)))
+    if rays == 0 or len(facets.corners) == 0:
+        return hits
+    radii, centres = facets.radii, facets.centres
+    tree, widest = cKDTree(centres), float(radii.max())
+    # Near facets first: what a ray meets within a part of the reach is what it meets first.
+    length, pending = min(reach, 2 * widest), np.arange(rays)
+    while True:
+        middle = origins[pending] + 0.5 * length * directions[pending]
+        for part, candidate in _candidates(tree, middle, 0.5 * length + widest):
+            ray = pending[part]
+            offset = centres[candidate] - origins[ray]
+            along = np.einsum("ij,ij->i", offset, directions[ray])
+            aside = np.linalg.norm(offset - along[:, None] * directions[ray], axis=1)
+            facing = np.einsum("ij,ij->i", facets.normals[candidate], directions[ray]) < -_EDGE
+            near = facing & (aside <= radii[candidate] * (1 + 1e-6))
+            _keep_nearest(
+                hits, ray[near], candidate[near], origins, directions, facets.corners, length, widest
+            )
+        pending = pending[hits.facet[pending] < 0]
+        if length >= reach or pending.size == 0:
+            return hits
+        length = min(2 * length, reach)
+
+
+def _candidates(tree: cKDTree, points: Floats, radius: float) -> Iterator[tuple[Ints, Ints]]:
+    """Pairs (point, tree point within the radius), in batches."""
+    counts = tree.query_ball_point(points, radius, return_length=True)
+    batch = np.cumsum(counts) // _BATCH
+    for start, stop in zip(*_runs(batch), strict=True):
+        found = tree.query_ball_point(points[start:stop], radius, return_sorted=True)
+        if counts[start:stop].sum() > 0:
+            candidate = np.concatenate([np.asarray(each, dtype=np.int64) for each in found])
+            yield np.repeat(np.arange(start, stop), counts[start:stop]), candidate
+
+
+def _runs(values: Ints) -> tuple[Ints, Ints]:
+    """Beginning and end of every run of equal values."""
+    starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
+    return starts, np.append(starts[1:], values.size)
+
+
+def _keep_nearest(
+    hits: Hits,
+    ray: Ints,
+    facet: Ints,
+    origins: Floats,
+    directions: Floats,
+    corners: Floats,
+    length: float,
+    scale: float,
+) -> None:
+    """Intersect pairs of rays and facets; of every ray keep the nearest hit up to ``length``.
+
+    The intersection solves t d − Σ s_k (v_k − v_0) = v_0 − o; the barycentric coordinates are 1 − Σ s and the s_k.
+    """
+    first = corners[facet, 0]
+    edges = np.swapaxes(corners[facet, 1:] - first[:, None], 1, 2)
+    matrix = np.concatenate([directions[ray][:, :, None], -edges], axis=2)
+    solution = np.linalg.solve(matrix, (first - origins[ray])[:, :, None])[:, :, 0]
+    distance = solution[:, 0]
+    barycentric = np.concatenate([1 - solution[:, 1:].sum(axis=1, keepdims=True), solution[:, 1:]], axis=1)
+    inside = (barycentric >= -_EDGE).all(axis=1) & (distance >= -_EDGE * scale) & (distance <= length)
+    ray, facet, distance, barycentric = ray[inside], facet[inside], distance[inside], barycentric[inside]
+    order = np.lexsort((facet, distance, ray))
+    once = order[np.unique(ray[order], return_index=True)[1]]
+    hits.facet[ray[once]] = facet[once]
+    hits.distance[ray[once]] = distance[once]
+    hits.barycentric[ray[once]] = barycentric[once]

@@ -1,0 +1,146 @@
+"""Contact between the walls of pores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from dolfinx import la
+from mpi4py import MPI
+from scipy.sparse import bsr_array, csr_array
+
+from ssbmech.domain.walls import WallPairs
+from ssbmech.materials.wall_contact import WallContactLaw
+from ssbmech.physics.algebraic import EnergyShare
+from ssbmech.physics.setting import LocalState, Setting
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class WallFigures:
+    """Figures of the walls over all ranks.
+
+    Attributes:
+        penetration: largest −g [µm], 0 where no walls touch.
+        contact_fraction: area in contact over the area of all walls.
+        force: ∫ p over all walls [µN]; a wall and its opposite both count.
+    """
+
+    penetration: float
+    contact_fraction: float
+    force: float
+
+
+@dataclass
+class WallContact:
+    """½ Σ_q w_q (−p_q n_q + t_q) · (v(Y_q) − v(X_q)) over the pairs of wall points, p and t by :class:`WallContactLaw`.
+
+    X_q are the quadrature points of all walls, w_q the area that they stand for, Y_q the points opposite, n_q the normal at X_q, g the
+    gap of :mod:`ssbmech.domain.walls`. Both walls of a pore have points, hence the ½: the traction between them is that of the
+    mean of both views (two half passes; R. A. Sauer and L. De Lorenzis, Comput. Methods Appl. Mech. Eng. 253 (2013) 369). Without
+    friction it is the derivative of the energy ½ Σ_q w_q K ⟨−g_q⟩²/2, so that forces are in balance and the tangent is
+    symmetric. Nothing but force crosses the walls: no charge and no lithium.
+    """
+
+    setting: Setting
+    pairs: WallPairs
+    law: WallContactLaw
+
+    def __post_init__(self) -> None:
+        self.field = "displacement"
+        self.index_map: Any = self.pairs.index_map
+        self.block_size = self.pairs.block_size
+        self._vector = la.vector(self.index_map, self.block_size, dtype=np.float64)
+        self._weight = 0.5 * self.pairs.area
+        self._to_owned = csr_array(csr_array(self.pairs.jump.T)[: self.pairs.owned])
+        self._slip = np.zeros_like(self.pairs.normal)
+        self._shear = np.zeros_like(self.pairs.normal)
+        self.update()
+
+    # -- local state -----------------------------------------------------------------------------------------------
+
+    def states(self) -> list[LocalState]:
+        return [self]
+
+    def update(self) -> None:
+        """Gaps and tractions at the current displacement; collective."""
+        pairs, bs = self.pairs, self.block_size
+        values, count = self.setting[self.field].value.x.array, pairs.owned
+        self._vector.array[:count] = values[:count]
+        self._vector.scatter_forward()
+        jump = (pairs.jump @ self._vector.array).reshape(-1, bs)
+        opening = np.einsum("pi,pi->p", pairs.normal, jump)
+        self._gap = pairs.gap + opening
+        self._sliding = jump - opening[:, None] * pairs.normal
+        self._response = self.law.respond(self._gap, self._sliding, self._slip)
+
+    def accept(self) -> None:
+        """The slip and shear traction of the current state become history."""
+        self.update()
+        self._slip, self._shear = self._response.slip, self._response.shear
+
+    # -- rows and tangent ------------------------------------------------------------------------------------------
+
+    def residual(self) -> Floats:
+        traction = self._response.shear - self._response.pressure[:, None] * self.pairs.normal
+        out: Floats = self._to_owned @ (self._weight[:, None] * traction).reshape(-1)
+        return out[: self.setting[self.field].broken.owned * self.block_size]
+
+    def pattern(self) -> tuple[Ints, Ints]:
+        jump = abs(self.pairs.jump)
+        pairs, bs = self.pairs.gap.size, self.block_size
+        product = _sandwich(abs(self._to_owned), np.ones((pairs, bs, bs)), jump)
+        self._keys = np.unique(_keys(product))
+        rows, columns = np.divmod(self._keys, jump.shape[1])
+        return rows, columns
+
+    def tangent(self) -> Floats:
+        blocks = self.law.tangent(self._gap, self._sliding, self._slip, self.pairs.normal)
+        product = _sandwich(self._to_owned, self._weight[:, None, None] * blocks, self.pairs.jump)
+        out = np.zeros(self._keys.size)
+        out[np.searchsorted(self._keys, _keys(product))] = product.data
+        return out
+
+    # -- evaluation ------------------------------------------------------------------------------------------------
+
+    def energies(self) -> list[EnergyShare]:
+        here = self.pairs.here
+        weight = self._weight[here]
+        stored = float(weight @ self.law.stored(self._response)[here])
+        out = [EnergyShare("contact_energy", "stored", stored)]
+        if self.law.friction > 0.0:
+            mean = 0.5 * (self._response.shear + self._shear)
+            work = np.einsum("pi,pi->p", mean, self._response.slip - self._slip)
+            out.append(EnergyShare("friction_dissipation", "increment", float(weight @ work[here])))
+        return out
+
+    def figures(self) -> WallFigures:
+        """Figures of the current state; collective."""
+        comm, here, area = self.setting.mesh.comm, self.pairs.here, self.pairs.area
+        pressure = self._response.pressure
+        closed = here & (pressure > 0.0)
+        sums = comm.allreduce(np.array([area[closed].sum(), area[closed] @ pressure[closed]]))
+        deepest = comm.allreduce(float(-self._gap[closed].min(initial=0.0)), MPI.MAX)
+        whole = self.pairs.wall_area
+        return WallFigures(deepest, float(sums[0]) / whole if whole > 0.0 else 0.0, float(sums[1]))
+
+
+def _sandwich(left: csr_array, blocks: Floats, right: csr_array) -> csr_array:
+    """left · diag(blocks) · right."""
+    pairs, bs = blocks.shape[0], blocks.shape[1]
+    positions = (blocks, np.arange(pairs), np.arange(pairs + 1))
+    diagonal = bsr_array(positions, shape=(pairs * bs, pairs * bs), blocksize=(bs, bs))
+    product = csr_array(left @ (diagonal.tocsr() @ right))
+    product.sum_duplicates()
+    return product
+
+
+def _keys(matrix: csr_array) -> Ints:
+    """(entries,) row · columns + column of every entry."""
+    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
+    keys: Ints = rows * matrix.shape[1] + matrix.indices
+    return keys
