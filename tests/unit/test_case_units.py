@@ -42,6 +42,7 @@ CONVERSIONS = [
     ("temperature", "298.15 K", 298.15),
     ("volume", "1e-18 m^3", 1.0),
     ("angle", "0.5 rad", 28.64788975654116),
+    ("lattice parameter", "0.2872 nm", 2.872),
 ]
 
 
