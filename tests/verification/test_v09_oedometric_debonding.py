@@ -12,6 +12,7 @@ b = 8 a that carries the far stress as a traction: finite b changes s by 0.6 % (
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ def belt_means(problem: Laminate, expression: ufl.core.expr.Expr, edges: np.ndar
     """Means over belts of the interface between equidistant values of cosθ, which have equal areas."""
     cosine = ufl.sqrt(polar(problem))
     out = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         here = ufl.conditional(ufl.And(ufl.ge(cosine, low), ufl.lt(cosine, high)), 1.0, 0.0)
         dS = problem.setting.dS(PAIR)
         out.append(problem.integral(expression * here * dS) / problem.integral(here * dS))
