@@ -53,16 +53,17 @@ def make_setting(
         unknowns[name] = Unknown(name, global_scalar_space(mesh))
     facets = find_interfaces(mesh, bodies, pairs)
     any_facet = mesh.comm.allreduce(facets.facets.size) > 0
+    names = bodies.phases
     owned_cells = mesh.topology.index_map(tagged.dim).size_local
     phase = bodies.cell_phase[:owned_cells]
-    faces = [(face, name) for face in tagged.faces for name in bodies.phases]
+    faces = [(face, name) for face in tagged.faces for name in names]
     setting = Setting(
         mesh=mesh,
         unknowns=unknowns,
-        phase_number={name: number for number, name in enumerate(bodies.phases)},
+        phase_number={name: number for number, name in enumerate(names)},
         pair_number={pair: number for number, pair in enumerate(pairs)},
         face_number={key: number for number, key in enumerate(faces)},
-        cells=[(k, np.flatnonzero(phase == k).astype(np.int32)) for k in range(len(bodies.phases))],
+        cells=[(k, np.flatnonzero(phase == k % len(names)).astype(np.int32)) for k in range(2 * len(names))],
         interfaces=facets.subdomain_data(),
         faces=_face_entities(tagged, bodies),
         interface_mesh=InterfaceMesh(mesh, facets, interface_degree) if any_facet else None,

@@ -17,12 +17,13 @@ import ufl
 from ssbmech.domain.interfaces import Pair
 from ssbmech.materials.kinetics import butler_volmer, transmissivity
 from ssbmech.physics.cohesion import Cohesion
+from ssbmech.physics.kinematics import area_stretch, referred_gradient
 from ssbmech.physics.setting import Energy, Setting
 
 
 @dataclass
 class Conduction:
-    """∫ κ ∇φ·∇ψ dx over one conducting phase (∇·(κ ∇φ) = 0, electroneutral, transference number 1).
+    """∫ κ ∇φ·∇ψ dx over one conducting phase (∇·(κ ∇φ) = 0, electroneutral, transference number 1); at finite strain on the deformed body.
 
     Attributes:
         conductivity: curve of x [pA/(V µm)], constant where there is no lithium.
@@ -41,12 +42,13 @@ class Conduction:
 
     def residual(self) -> dict[str, ufl.Form]:
         phi = self.setting["potential"]
-        flux = self._kappa() * ufl.grad(phi.value)
+        flux = self._kappa() * referred_gradient(self.setting, phi.value, per_volume=True)
         return {"potential": ufl.dot(flux, ufl.grad(phi.test)) * self.setting.dx(self.phase)}
 
     def energies(self) -> list[Energy]:
-        grad = ufl.grad(self.setting["potential"].value)
-        form = self._kappa() * ufl.dot(grad, grad) * self.setting.dx(self.phase)
+        phi = self.setting["potential"].value
+        flux = self._kappa() * referred_gradient(self.setting, phi, per_volume=True)
+        form = ufl.dot(flux, ufl.grad(phi)) * self.setting.dx(self.phase)
         return [Energy("ohmic_dissipation", "power", form)]
 
 
@@ -106,11 +108,10 @@ class ChargeTransfer:
         return interface_transmissivity(self.cohesion, self.contact_pressure_scale)
 
     def current(self) -> Any:
-        """i [pA/µm²], positive while lithium leaves the active material."""
+        """i [pA/µm²] per area of the mesh, positive while lithium leaves the active material."""
         exchange = self.exchange.ufl(self.setting["stoichiometry"].value("+"))
-        return self.transmissivity() * butler_volmer(
-            self.overpotential(), exchange, self.alpha, self.thermal_voltage
-        )
+        density = butler_volmer(self.overpotential(), exchange, self.alpha, self.thermal_voltage)
+        return self.transmissivity() * area_stretch(self.setting) * density
 
     def residual(self) -> dict[str, ufl.Form]:
         psi, w = self.setting["potential"].test, self.setting["stoichiometry"].test
@@ -149,7 +150,7 @@ class ContactConductance:
     def current(self) -> Any:
         """Current density from '+' to '−' [pA/µm²]."""
         phi = self.setting["potential"].value
-        return self.transmissivity() * self.conductance * (phi("+") - phi("-"))
+        return self.transmissivity() * area_stretch(self.setting) * self.conductance * (phi("+") - phi("-"))
 
     def residual(self) -> dict[str, ufl.Form]:
         psi = self.setting["potential"].test

@@ -10,6 +10,7 @@ import ufl
 from ssbmech.domain.interfaces import Pair
 from ssbmech.physics.charge import interface_transmissivity
 from ssbmech.physics.cohesion import Cohesion
+from ssbmech.physics.kinematics import area_stretch
 from ssbmech.physics.lithium import Lithium
 from ssbmech.physics.setting import Energy, Setting
 
@@ -46,7 +47,7 @@ class LithiumTransfer:
 
     def current(self) -> Any:
         """Lithium from '+' to '−', counted as charge [pA/µm²]."""
-        return self.transmissivity() * self.conductance * self.jump()
+        return self.transmissivity() * area_stretch(self.setting) * self.conductance * self.jump()
 
     def residual(self) -> dict[str, ufl.Form]:
         w = self.setting["stoichiometry"].test

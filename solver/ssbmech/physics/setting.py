@@ -100,11 +100,12 @@ class Setting:
         mesh: the mesh.
         unknowns: the fields by name.
         phase_number, pair_number, face_number: subdomain numbers of the measures; of faces by name and phase.
-        cells, interfaces, faces: integration entities by number.
+        cells, interfaces, faces: integration entities by number; cells of every phase twice, see :meth:`dx_volume`.
         interface_mesh: home of the interface history, None without interfaces.
         time_step: constant with the current step [s].
         temperature: [K].
         degree, interface_degree: quadrature degrees.
+        finite_strain: whether integrals are over a reference configuration from which the deformed one differs.
     """
 
     mesh: dmesh.Mesh
@@ -120,6 +121,7 @@ class Setting:
     temperature: float
     degree: int = 2
     interface_degree: int = 2
+    finite_strain: bool = False
 
     def __getitem__(self, name: str) -> Unknown:
         return self.unknowns[name]
@@ -141,9 +143,14 @@ class Setting:
         return self._measure("dx", self.cells, metadata)(self.phase_number[phase])
 
     def dx_volume(self, phase: str) -> Any:
-        """Volume measure of a phase for what depends on the change of volume alone: with quadratic displacements one point a cell."""
+        """Volume measure of a phase for what depends on the change of volume alone: with quadratic displacements one point a cell.
+
+        Its subdomains have numbers of their own, because FFCx (0.9) confuses values of coefficients when a kernel has integrals of one
+        and of several points.
+        """
         degree = 1 if self["displacement"].broken.space.element.basix_element.degree > 1 else self.degree
-        return self._measure("dx", self.cells, {"quadrature_degree": degree})(self.phase_number[phase])
+        number = len(self.phase_number) + self.phase_number[phase]
+        return self._measure("dx", self.cells, {"quadrature_degree": degree})(number)
 
     def dS(self, pair: tuple[str, ...]) -> Any:
         """Interface measure of a pair of phases, '+' being the first of them."""
