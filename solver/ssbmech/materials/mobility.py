@@ -58,7 +58,8 @@ def lithium_flux(
     diffusivity: Diffusivity,
     charge_density: float,
     x: Any,
-    stress_potential: Any,
+    gradient: Any,
+    stress_gradient: Any,
     open_circuit_slope: Any,
     thermal_voltage: float,
 ) -> Any:
@@ -69,7 +70,7 @@ def lithium_flux(
         diffusivity: D(x) [µm²/s].
         charge_density: F c_max [pC/µm³].
         x: stoichiometry.
-        stress_potential: s [V].
+        gradient, stress_gradient: ∇x [1/µm] and ∇s [V/µm].
         open_circuit_slope: U'(x) [V].
         thermal_voltage: RT/F [V].
     """
@@ -78,5 +79,5 @@ def lithium_flux(
         sensitivity = 1 / slope
     else:
         sensitivity = (x * (1 - x) if kind == "ideal_solution" else x) / thermal_voltage
-    force = ufl.grad(x) + sensitivity * ufl.grad(stress_potential)
+    force = gradient + sensitivity * stress_gradient
     return -charge_density * diffusivity.times(x, force)

@@ -17,7 +17,9 @@ def padded(gradient: Any) -> Any:
     """Gradient of a vector as a 3x3 tensor (plane strain in 2D)."""
     if gradient.ufl_shape[0] == 3:
         return gradient
-    return ufl.as_tensor([[gradient[0, 0], gradient[0, 1], 0], [gradient[1, 0], gradient[1, 1], 0], [0, 0, 0]])
+    return ufl.as_tensor(
+        [[gradient[0, 0], gradient[0, 1], 0], [gradient[1, 0], gradient[1, 1], 0], [0, 0, 0]]
+    )
 
 
 def deformation_gradient(displacement: Any) -> Any:

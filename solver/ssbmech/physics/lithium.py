@@ -12,8 +12,8 @@ from typing import Any
 import ufl
 
 from ssbmech.materials.mobility import Diffusivity, Mobility, lithium_flux
-from ssbmech.physics.setting import Energy, Setting
-from ssbmech.physics.solid import SmallStrainSolid
+from ssbmech.physics.kinematics import referred_gradient
+from ssbmech.physics.setting import Energy, Setting, Solid
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Lithium:
     diffusivity: Any
     mobility: Mobility
     thermal_voltage: float
-    solid: SmallStrainSolid | None = None
+    solid: Solid | None = None
     diffusivity_along_axis: Any | None = None
     axis: Any | None = None
 
@@ -53,12 +53,13 @@ class Lithium:
         return value, slope
 
     def flux(self) -> Any:
-        """J [pA/µm²]."""
+        """J [pA/µm²] per area of the mesh; at finite strain that of the deformed body, referred to it."""
         x, s = self.setting["stoichiometry"].value, self.setting["stress_potential"].value
         _, slope = self._open_circuit(x)
         diffusivity = Diffusivity(self.diffusivity, self.diffusivity_along_axis, self.axis)
+        gradients = [referred_gradient(self.setting, value, per_volume=False) for value in (x, s)]
         return lithium_flux(
-            self.mobility, diffusivity, self.charge_density, x, s, slope, self.thermal_voltage
+            self.mobility, diffusivity, self.charge_density, x, *gradients, slope, self.thermal_voltage
         )
 
     def chemical_potential(self) -> Any:

@@ -92,6 +92,31 @@ class Term(Protocol):
         """Contributions to the energy balance."""
 
 
+class Solid(Term, Stateful, Protocol):
+    """The mechanics of one phase, at small or finite strain.
+
+    Attributes:
+        chemical_strain: with ``tensor(x)``, the stress-free strain at a stoichiometry; None for a passive phase.
+    """
+
+    chemical_strain: Any | None
+
+    def strain(self) -> Any:
+        """Strain (3x3) of the current state."""
+
+    def volumetric_strain(self) -> Any:
+        """Relative change of volume."""
+
+    def plastic_strain(self) -> Any:
+        """Equivalent plastic strain at the end of the step; 0 for an elastic phase."""
+
+    def stress(self, previous: bool = False) -> Any:
+        """Cauchy stress [MPa] (3x3) of the current or the previous state."""
+
+    def stress_work(self, weight: Any) -> ufl.Form:
+        """∫ (work of the stress per lithium added) w dx [pJ], at small strain σ : ∂ε_ch/∂x."""
+
+
 @dataclass
 class Setting:
     """The discrete setting that all terms share.
