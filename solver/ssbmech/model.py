@@ -18,18 +18,21 @@ from ssbmech.domain.interfaces import GRAIN_BOUNDARY, InterfaceFacets, Pair
 from ssbmech.domain.mesh import TaggedMesh
 from ssbmech.fields import ROW_SCALE
 from ssbmech.interface_terms import add_interfaces
+from ssbmech.physics.algebraic import AlgebraicTerm
 from ssbmech.physics.charge import ChargeTransfer, Conduction, ContactConductance, CounterElectrode, Wiring
 from ssbmech.physics.cohesion import Cohesion
 from ssbmech.physics.lithium import Lithium
 from ssbmech.physics.lithium_transfer import LithiumTransfer
 from ssbmech.physics.setting import Setting, Term
 from ssbmech.physics.solid import SmallStrainSolid
+from ssbmech.physics.wall_contact import WallContact
 from ssbmech.solid_terms import add_solids
 from ssbmech.solve.linear import Kind, LinearSolver
 from ssbmech.solve.numbering import Constraints
 from ssbmech.solve.system import CoupledSystem, NewtonOptions
 from ssbmech.stack.boundary import BOX_FACES, displacement_constraints, potential_constraints, require_face
 from ssbmech.stack.platen import Collector, Platen
+from ssbmech.wall_terms import make_walls
 
 REFERENCE_STRESS = 100.0
 """MPa; times the area of the box it is the force to which mechanical imbalances are compared."""
@@ -54,6 +57,7 @@ class Model:
         platen, collector: equations of the global unknowns.
         area: cross-section of the box normal to the stack axis [µm²].
         body_volume: (bodies,) [µm³].
+        walls: contact between the walls of pores, None where they are free.
         separator_dofs: local dofs of the potential that the separator holds at zero.
         system: the equations; set by :func:`build_model`.
     """
@@ -78,6 +82,7 @@ class Model:
     counter: CounterElectrode | None = None
     other_terms: list[Term] = field(default_factory=list)
     separator_dofs: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
+    walls: WallContact | None = None
     system: CoupledSystem = field(init=False)
 
     @property
@@ -85,6 +90,11 @@ class Model:
         groups: list[Any] = [self.solids, self.lithium, self.cohesion, self.transfer, self.conductance]
         groups.append(self.lithium_transfer)
         return [term for group in groups for term in group.values()] + self.other_terms
+
+    @property
+    def algebraic_terms(self) -> list[AlgebraicTerm]:
+        """Terms that are no forms."""
+        return [self.walls] if self.walls is not None else []
 
     @property
     def active_phases(self) -> list[str]:
@@ -216,6 +226,7 @@ def build_model(case: Case, tagged: TaggedMesh) -> Model:
     if "potential" in setting:
         _add_electrochemistry(model)
     add_interfaces(model, pairs)
+    model.walls = make_walls(model)
     _set_initial_state(model)
     model.system = _make_system(model, axis)
     model.system.body_names = {body.number: body.name for body in bodies.bodies}
@@ -345,4 +356,13 @@ def _make_system(model: Model, axis: int) -> CoupledSystem:
     newton = numerics.newton
     options = NewtonOptions(newton.maximum_iterations, newton.tolerance, dict(ROW_SCALE), bounds)
     linear = LinearSolver(kind, dict(numerics.petsc_options))
-    return CoupledSystem(setting, model.terms, constraints, equations, _references(model), linear, options)
+    return CoupledSystem(
+        setting,
+        model.terms,
+        constraints,
+        equations,
+        _references(model),
+        linear,
+        options,
+        model.algebraic_terms,
+    )

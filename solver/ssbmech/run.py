@@ -22,6 +22,7 @@ from ssbmech.output.log import Log
 from ssbmech.output.series import PARTICLES, SERIES, Measurements, Table
 from ssbmech.output.summary import Progression, write_summary
 from ssbmech.solve.stepping import Accepted, StepFailedError, TimeStepper
+from ssbmech.wall_terms import describe_walls
 
 RUN_FILES = (
     "series.csv", "particles.csv", "summary.json", "log.txt", "case.yaml", "mesh.xdmf", "mesh.h5", "mesh.json", "fields.bp",
@@ -116,6 +117,9 @@ def _say_what_is_solved(model: Model, log: Log) -> list[str]:
         f"{system.numbering.global_size:,} unknowns on {model.setting.mesh.comm.size} rank(s): {', '.join(model.setting.unknowns)}; "
         f"{len(model.bodies.bodies)} bodies; linear solver: {system.linear.kind}"
     )
+    walls = describe_walls(model)
+    if walls:
+        log.say(walls)
     unreached = unreached_active_bodies(model)
     electrons = model.case.electrons
     if electrons is not None and model.lithium:
@@ -186,7 +190,7 @@ class Recorder:
         self.progression = Progression()
         self.output_time = 0.0
         self._segments = evolution.segments()
-        self._pulled = False
+        self._pulled = self._overlapped = False
 
     def run(self) -> None:
         """All steps of the programme; writes the summary whatever happens."""
@@ -224,6 +228,7 @@ class Recorder:
             self.interface.write(when, self.evolution.interface_state())
         self.output_time += time.perf_counter() - begin
         self._warn_of_tension(float(row["pressure"]))
+        self._warn_of_overlap(float(row["wall_penetration"]))
         if accepted is not None:
             self.log.progress(self._share(accepted), _line(accepted, row))
 
@@ -233,6 +238,16 @@ class Recorder:
             self._pulled = True
             self.log.say(
                 f"the platens pull ({pressure:.3g} MPa): a real stack would come loose here; start from a higher pressure"
+            )
+
+    def _warn_of_overlap(self, penetration: float) -> None:
+        """Walls of pores may overlap by the stated tolerance."""
+        block = self.evolution.model.case.pore_walls
+        if block is not None and penetration > block.penetration_tolerance and not self._overlapped:
+            self._overlapped = True
+            self.log.say(
+                f"walls of pores overlap by {penetration:.3g} um, more than pore_walls.penetration_tolerance "
+                f"({block.penetration_tolerance:.3g} um): raise pore_walls.contact_stiffness"
             )
 
     def _share(self, accepted: Accepted) -> float:

@@ -17,6 +17,7 @@ from ssbmech.case.numerics import Cell, Expected, Numerics, Output, Physics
 from ssbmech.case.phases import Phase
 from ssbmech.case.programme import Step, resolve_loads
 from ssbmech.case.stack import Electrons, Stack
+from ssbmech.case.walls import PoreWalls
 
 NOT_PHYSICS = ("title", "output", "expected")
 
@@ -28,6 +29,7 @@ class Case(Block):
     mesh: Mesh
     phases: dict[Name, Phase] = Field(min_length=1, description="materials by name")
     interfaces: list[Interface] = Field(default_factory=list, description="laws by pair of phases")
+    pore_walls: PoreWalls | None = Field(default=None, description="omitted: walls of pores are free")
     electrons: Electrons | None = Field(default=None, description="needed with electrochemistry")
     stack: Stack = Stack()
     programme: list[Step] = Field(min_length=1, description="steps, run in order")

@@ -1,7 +1,7 @@
 """The law of walls that meet: unilateral contact by a penalty, with Coulomb friction.
 
     p = K ⟨−g⟩                                   pressure of the gap g
-    t = K (s − s_p),   |t| ≤ µ p                 shear traction of the sliding s, of which s_p is slip
+    t = K_t (s − s_p), |t| ≤ µ p                 shear traction of the sliding s, of which s_p is slip
 
 Slip goes along the traction and only where |t| = µ p (Coulomb); it is integrated by backward Euler, a return to the cone
 |t| = µ p. Open walls carry nothing, and their slip follows the sliding. The penalty K is at the same time the stiffness of the
@@ -42,10 +42,12 @@ class WallContactLaw:
     Attributes:
         stiffness: K [MPa/µm].
         friction: µ [-], 0 for smooth walls.
+        shear_stiffness: K_t of walls that stick [MPa/µm]; without effect on smooth walls.
     """
 
     stiffness: float
     friction: float = 0.0
+    shear_stiffness: float = 1.0
 
     def respond(self, gap: Floats, sliding: Floats, slip: Floats) -> WallResponse:
         """Pressure and shear traction.
@@ -56,12 +58,14 @@ class WallContactLaw:
             slip: (points, dim) s_p at the beginning of the step [µm].
         """
         pressure = self.stiffness * np.maximum(-gap, 0.0)
-        trial = self.stiffness * (sliding - slip)
+        trial = self.shear_stiffness * (sliding - slip)
         size, limit = np.linalg.norm(trial, axis=1), self.friction * pressure
         slides = size > limit
         share = np.where(slides, limit / np.where(slides, size, 1.0), 1.0)
         shear = share[:, None] * trial
-        return WallResponse(pressure, shear, sliding - shear / self.stiffness, slides & (pressure > 0.0))
+        return WallResponse(
+            pressure, shear, sliding - shear / self.shear_stiffness, slides & (pressure > 0.0)
+        )
 
     def tangent(self, gap: Floats, sliding: Floats, slip: Floats, normal: Floats) -> Floats:
         """(points, dim, dim) derivative of the traction −p n + t by the jump [MPa/µm]; arguments as in :meth:`respond`.
@@ -83,11 +87,11 @@ class WallContactLaw:
         cone = (self.friction * answer.pressure / safe)[:, None, None] * turning
         cone -= self.friction * self.stiffness * np.einsum("pi,pj->pij", direction, normal)
         sticks = (closed & ~slides)[:, None, None]
-        out += np.where(sticks, self.stiffness * across, np.where(slides[:, None, None], cone, 0.0))
+        out += np.where(sticks, self.shear_stiffness * across, np.where(slides[:, None, None], cone, 0.0))
         return out
 
     def stored(self, response: WallResponse) -> Floats:
         """(points,) recoverable energy per area [MPa µm]: of the pressure and of the shear traction."""
-        squares = response.pressure**2 + (response.shear**2).sum(axis=1)
-        out: Floats = squares / (2 * self.stiffness)
+        shear = (response.shear**2).sum(axis=1)
+        out: Floats = response.pressure**2 / (2 * self.stiffness) + shear / (2 * self.shear_stiffness)
         return out

@@ -2,12 +2,12 @@
 
 Energy, with compression work counted as work done on the electrode:
 
-    electrical work + external work = Δ(chemical + elastic + interface energy)
+    electrical work + external work = Δ(chemical + elastic + interface + contact energy)
                                       + fracture + viscous + friction + ohmic + kinetic + diffusion dissipation
 
 The chemical work −∫σ : dε_ch is what lithium does on the mechanics; with it the mechanical part closes for itself:
 
-    external work + chemical work = Δ(elastic + interface energy) + fracture + viscous + friction dissipation
+    external work + chemical work = Δ(elastic + interface + contact energy) + fracture + viscous + friction dissipation
 
 Powers are integrated by the trapezoidal rule. Both closures are reported, because the electrical work is
 so large that it would hide any error of the mechanics.
@@ -28,6 +28,7 @@ from ssbmech.physics.setting import EnergyKind, add_forms
 MECHANICAL_SINKS = (
     "elastic_energy",
     "interface_energy",
+    "contact_energy",
     "fracture_dissipation",
     "viscous_dissipation",
     "friction_dissipation",
@@ -83,8 +84,14 @@ class Ledger:
     def _sum(self, value: float) -> float:
         return float(self.model.setting.mesh.comm.allreduce(value))
 
-    def _integrate(self, group: dict[str, Any]) -> dict[str, float]:
-        return {name: self._sum(fem.assemble_scalar(form)) for name, form in group.items()}
+    def _integrate(self, kind: EnergyKind) -> dict[str, float]:
+        """Energies of one kind at the current state, by name."""
+        values = {name: float(fem.assemble_scalar(form)) for name, form in self._forms[kind].items()}
+        for term in self.model.algebraic_terms:
+            for share in term.energies():
+                if share.kind == kind:
+                    values[share.name] = values.get(share.name, 0.0) + share.value
+        return {name: self._sum(value) for name, value in values.items()}
 
     def lithium_content(self) -> float:
         """Lithium in the active material [pC]."""
@@ -112,10 +119,10 @@ class Ledger:
     def measure(self, dt: float) -> Balance:
         """Balances at the end of the current step of ``dt`` seconds; call once per step, before the history is committed."""
         first = self._lithium_start is None
-        stored, power = self._integrate(self._forms["stored"]), self._integrate(self._forms["power"])
+        stored, power = self._integrate("stored"), self._integrate("power")
         total = self._total
         if not first:
-            for name, value in self._integrate(self._forms["increment"]).items():
+            for name, value in self._integrate("increment").items():
                 total[name] += value
             for name, value in power.items():
                 total[name] += 0.5 * dt * (value + self._power.get(name, value))

@@ -17,8 +17,8 @@ from ssbmech.output.interface_state import InterfaceState
 from ssbmech.solve.stepping import Accepted
 
 ENERGIES = (
-    "elastic_energy", "interface_energy", "fracture_dissipation", "viscous_dissipation", "friction_dissipation",
-    "external_work", "chemical_work", "electrical_work", "ohmic_dissipation", "kinetic_dissipation",
+    "elastic_energy", "interface_energy", "contact_energy", "fracture_dissipation", "viscous_dissipation",
+    "friction_dissipation", "external_work", "chemical_work", "electrical_work", "ohmic_dissipation", "kinetic_dissipation",
     "diffusion_dissipation", "chemical_energy",
 )  # fmt: skip
 
@@ -28,7 +28,8 @@ SERIES: dict[str, str] = {
     "mean_stoichiometry": "-", "minimum_stoichiometry": "-", "maximum_stoichiometry": "-", "pressure": "MPa",
     "pressure_change": "MPa", "platen_displacement": "um", "rest_thickness_change": "um", "interface_area": "um^2",
     "damaged_fraction": "-", "delaminated_fraction": "-", "open_fraction": "-", "closed_debonded_fraction": "-",
-    "active_fraction": "-", "crack_volume": "um^3", "mean_volumetric_strain": "-", "maximum_principal_stress": "MPa",
+    "active_fraction": "-", "crack_volume": "um^3", "wall_penetration": "um", "wall_contact_fraction": "-",
+    "mean_volumetric_strain": "-", "maximum_principal_stress": "MPa",
     **dict.fromkeys(ENERGIES, "pJ"),
     "energy_balance_error": "-", "mechanical_balance_error": "-", "lithium_balance_error": "-",
     "charge_balance_error": "-", "newton_iterations": "-", "krylov_iterations": "-",
@@ -105,6 +106,7 @@ class Measurements:
             "platen_displacement": self._platen(),
             "rest_thickness_change": model.platen.rest_thickness_change if model.platen else 0.0,
             **self._interfaces(evolution.interface_state()),
+            **self._walls(),
             **self._bodies(cells),
             **self._balances(),
             "newton_iterations": accepted.newton if accepted else evolution.system.timings.newton,
@@ -133,6 +135,15 @@ class Measurements:
             "open_fraction": s.open, "closed_debonded_fraction": s.closed_debonded, "active_fraction": s.active,
             "crack_volume": s.crack_volume,
         }  # fmt: skip
+
+    def _walls(self) -> dict[str, float]:
+        """Of the walls of pores; zeros where they are free."""
+        walls = self.model.walls
+        figures = walls.figures() if walls is not None else None
+        return {
+            "wall_penetration": figures.penetration if figures else 0.0,
+            "wall_contact_fraction": figures.contact_fraction if figures else 0.0,
+        }
 
     def _bodies(self, cells: CellState) -> dict[str, float]:
         numbers = [b.number for b in self.particles]

@@ -58,6 +58,7 @@ def headline(row: dict[str, Any]) -> dict[str, float]:
         "active_fraction": "active_fraction", "mean_stoichiometry": "mean_stoichiometry",
         "mean_volumetric_strain": "mean_volumetric_strain", "maximum_principal_stress_MPa": "maximum_principal_stress",
         "platen_displacement_um": "platen_displacement", "crack_volume_um3": "crack_volume",
+        "wall_penetration_um": "wall_penetration", "wall_contact_fraction": "wall_contact_fraction",
     }  # fmt: skip
     return {name: float(row[key]) for name, key in names.items() if not isnan(row[key])}
 

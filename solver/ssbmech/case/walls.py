@@ -1,0 +1,38 @@
+"""The ``pore_walls:`` block: walls of pores that meet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from ssbmech.case.base import SourcedBlock
+from ssbmech.case.interfaces import LEAST_PRESSURE, Friction
+from ssbmech.case.units import InterfaceStiffness, Length
+
+
+def _stiffness(given: dict[str, Any]) -> Any:
+    """The default contact stiffness; None where the tolerance that it follows from is wrong itself."""
+    tolerance = given.get("penetration_tolerance")
+    return None if tolerance is None else LEAST_PRESSURE / tolerance
+
+
+class PoreWalls(SourcedBlock):
+    """Contact between the walls of pores (absent cells). Without this block walls are free and pass through each other.
+
+    Walls are paired once, in the undeformed mesh, along their normals. Force alone crosses them: no charge and no lithium.
+    """
+
+    reach: Length = Field(
+        description="walls that are farther apart than this in the undeformed mesh never touch; the width of the pores"
+    )
+    penetration_tolerance: Length = Field(
+        default=1e-3, description="overlap of walls above which the run says so; default 1 nm"
+    )
+    contact_stiffness: InterfaceStiffness = Field(
+        default_factory=_stiffness, description="of walls in contact; default 100 MPa/penetration_tolerance"
+    )
+    friction: Friction | None = Field(default=None, description="Coulomb friction; default smooth walls")
+    quadrature_degree: int = Field(
+        default=4, ge=1, le=10, description="of the contact points on the facets of the walls"
+    )

@@ -1,0 +1,44 @@
+"""From the ``pore_walls:`` block of a case to the contact between walls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ssbmech.domain.walls import pair_walls
+from ssbmech.materials.wall_contact import WallContactLaw
+from ssbmech.physics.wall_contact import WallContact
+
+if TYPE_CHECKING:
+    from ssbmech.model import Model
+
+
+def make_walls(model: Model) -> WallContact | None:
+    """The contact term, None where walls are free; collective."""
+    block = model.case.pore_walls
+    if block is None or "displacement" not in model.setting:
+        return None
+    broken = model.setting["displacement"].broken
+    pairs = pair_walls(model.tagged, broken, block.reach, block.quadrature_degree)
+    friction = block.friction
+    law = WallContactLaw(
+        block.contact_stiffness,
+        friction.coefficient if friction else 0.0,
+        (friction.stiffness if friction else None) or block.contact_stiffness,
+    )
+    return WallContact(model.setting, pairs, law)
+
+
+def describe_walls(model: Model) -> str:
+    """What the pairing found, a line for the log; collective. Empty where walls are free."""
+    if model.walls is None:
+        return ""
+    assert model.case.pore_walls is not None
+    pairs, reach = model.walls.pairs, model.case.pore_walls.reach
+    if pairs.wall_count == 0:
+        return "pore walls: the mesh has none; pore_walls is without effect"
+    paired = model.setting.mesh.comm.allreduce(float(pairs.area[pairs.here].sum()))
+    share = 100 * paired / pairs.wall_area
+    return (
+        f"pore walls: {pairs.wall_count:,} facets, {pairs.wall_area:.4g} um^2, of which {share:.0f} % have "
+        f"an opposite wall within {reach:g} um"
+    )
