@@ -31,6 +31,9 @@ Floats = npt.NDArray[np.float64]
 
 _ITERATIONS = 60
 _CONVERGED = 1e-14
+_AT_YIELD = 1e-12
+"""Share of the yield stress by which it is exceeded before a point flows: after a plastic step all its points lie on the yield surface
+to rounding, and the tangent of the next step must not be plastic at some of them by chance."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class FlowLaw:
         """
         growth = np.zeros_like(trial)
         start = self.strength(p)
-        flows = trial - start > _CONVERGED * np.maximum(trial, start)
+        flows = trial - start > _AT_YIELD * np.maximum(trial, start)
         over, k, p, start = (trial - start)[flows], stiffness[flows], p[flows], start[flows]
         y = np.log(over / k)
         if self.viscous:
