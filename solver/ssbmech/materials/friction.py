@@ -24,6 +24,10 @@ from typing import Any
 
 import ufl
 
+_ON_THE_CONE = 1 + 1e-10
+"""What slipped in the last step starts from the cone itself. That it exceeds the limit by rounding must not count as slip: Newton's
+method would begin a step back without any tangential stiffness, and cycle."""
+
 
 @dataclass(frozen=True)
 class CoulombFriction:
@@ -54,7 +58,7 @@ class CoulombFriction:
     def traction(self, trial: Any, pressure: Any) -> Any:
         """t_f [MPa]: the trial where it sticks, on the cone |t_f| = μ p where it slips."""
         limit, size = self.coefficient * pressure, self._size(trial)
-        return ufl.conditional(ufl.gt(size, limit), limit / size, 1.0) * trial
+        return ufl.conditional(ufl.gt(size, _ON_THE_CONE * limit), limit / size, 1.0) * trial
 
     def slipped(self, trial: Any, pressure: Any) -> Any:
         """|Δs| [µm], the slip of the step."""
