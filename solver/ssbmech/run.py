@@ -7,17 +7,15 @@ import shutil
 import time
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 from mpi4py import MPI
 
 from ssbmech.case import Case
 from ssbmech.domain.mesh import TaggedMesh, read_mesh
-from ssbmech.domain.reach import reached_bodies
 from ssbmech.evolution import Evolution
 from ssbmech.model import Model, build_model
 from ssbmech.output.cells import CellProbe
 from ssbmech.output.fields_file import FieldsFile, InterfaceFile
+from ssbmech.output.isolation import Reach
 from ssbmech.output.log import Log
 from ssbmech.output.series import PARTICLES, SERIES, Measurements, Table
 from ssbmech.output.summary import Progression, write_summary
@@ -120,7 +118,7 @@ def _say_what_is_solved(model: Model, log: Log) -> list[str]:
     walls = describe_walls(model)
     if walls:
         log.say(walls)
-    unreached = unreached_active_bodies(model)
+    unreached = Reach(model).unreached()
     electrons = model.case.electrons
     if electrons is not None and model.lithium:
         how = {
@@ -131,47 +129,6 @@ def _say_what_is_solved(model: Model, log: Log) -> list[str]:
     if unreached:
         log.say(f"active material without an electronic path to the collector: {', '.join(unreached)}")
     return unreached
-
-
-def unreached_active_bodies(model: Model) -> list[str]:
-    """Names of active bodies that have no way for electrons to the collector, or no interface to exchange lithium."""
-    if not model.lithium:
-        return []
-    comm, bodies, facets = model.setting.mesh.comm, model.bodies.bodies, model.facets
-    electrons = model.case.electrons
-    names = []
-    numbers = model.setting.pair_number
-    if electrons is not None and electrons.path == "resolved":
-        electronic = {
-            n for n, p in model.case.phases.items() if p.conduction and p.conduction.carrier == "electronic"
-        }
-        conducting = [numbers[p] for p in model.conductance if p[0] in electronic and p[1] in electronic]
-        mask = np.isin(facets.pair, conducting)
-        contacts = np.stack([facets.plus_body[mask], facets.minus_body[mask]], axis=1).astype(np.int64)
-        seeds = np.array([b.number for b in bodies if b.phase in electronic], dtype=np.int32)
-        touching = _bodies_on_face(model, model.case.stack.collector)
-        reached = reached_bodies(
-            comm, len(bodies), contacts, np.intersect1d(seeds, touching).astype(np.int32)
-        )
-        names += [b.name for b in bodies if b.phase in model.lithium and not reached[b.number]]
-    exchanging = [numbers[pair] for pair in model.transfer]
-    seeds = np.unique(facets.plus_body[np.isin(facets.pair, exchanging)])
-    passing = np.isin(facets.pair, [numbers[pair] for pair in model.lithium_transfer])
-    joined = np.stack([facets.plus_body[passing], facets.minus_body[passing]], axis=1).astype(np.int64)
-    exchange = reached_bodies(comm, len(bodies), joined, seeds)
-    names += [
-        b.name for b in bodies if b.phase in model.lithium and not exchange[b.number] and b.name not in names
-    ]
-    return names
-
-
-def _bodies_on_face(model: Model, face: str) -> npt.NDArray[np.int32]:
-    facets = model.tagged.faces.get(face, np.zeros(0, dtype=np.int32))
-    dim = model.tagged.dim
-    to_cells = model.setting.mesh.topology.connectivity(dim - 1, dim)
-    cells = to_cells.array[to_cells.offsets[facets]]
-    bodies: npt.NDArray[np.int32] = np.unique(model.bodies.cell_body[cells])
-    return bodies
 
 
 class Recorder:
@@ -191,6 +148,7 @@ class Recorder:
         self.output_time = 0.0
         self._segments = evolution.segments()
         self._pulled = self._overlapped = False
+        self._overlapping: set[int] = set()
 
     def run(self) -> None:
         """All steps of the programme; writes the summary whatever happens."""
@@ -228,6 +186,7 @@ class Recorder:
             self.interface.write(when, self.evolution.interface_state())
         self.output_time += time.perf_counter() - begin
         self._warn_of_tension(float(row["pressure"]))
+        self._warn_of_penetration()
         self._warn_of_overlap(float(row["wall_penetration"]))
         if accepted is not None:
             self.log.progress(self._share(accepted), _line(accepted, row))
@@ -248,6 +207,20 @@ class Recorder:
             self.log.say(
                 f"walls of pores overlap by {penetration:.3g} um, more than pore_walls.penetration_tolerance "
                 f"({block.penetration_tolerance:.3g} um): raise pore_walls.contact_stiffness"
+            )
+
+    def _warn_of_penetration(self) -> None:
+        """Say once for every interface that its faces overlap by more than its tolerance."""
+        depths = self.evolution.interface_state().penetration
+        for number, interface in enumerate(self.evolution.model.case.interfaces):
+            law, depth = interface.cohesion, float(depths[number])
+            if depth <= law.penetration_tolerance or number in self._overlapping:
+                continue
+            self._overlapping.add(number)
+            enough = 1.2 * law.contact_stiffness * depth / law.penetration_tolerance
+            self.log.say(
+                f"interfaces[{number}] ({' | '.join(interface.between)}): faces overlap by {1e3 * depth:.2g} nm, more than "
+                f"penetration_tolerance, {1e3 * law.penetration_tolerance:.2g} nm; contact_stiffness: {enough:.1e} MPa/um would hold"
             )
 
     def _share(self, accepted: Accepted) -> float:

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import ufl
 from dolfinx import fem, la
+from mpi4py import MPI
 
 from ssbmech import compat
-from ssbmech.domain.interfaces import Pair
+from ssbmech.domain.interfaces import GRAIN_BOUNDARY, Pair
 from ssbmech.model import Model
 
 Floats = npt.NDArray[np.float64]
@@ -22,6 +23,7 @@ QUANTITIES = (
     "gap",
     "normal_traction",
     "shear_traction",
+    "slip",
     "transmissivity",
     "current_density",
 )
@@ -41,11 +43,13 @@ class InterfaceState:
         values: quantity -> (facets, points).
         area: (facets, points) area of each point [µm²].
         damage_dofs: d in the dof order of the history space.
+        penetration: (pairs,) largest overlap of two bodies by pair of phases, on all ranks [µm].
     """
 
     values: dict[str, Floats]
     area: Floats
     damage_dofs: Floats
+    penetration: Floats
 
     def __getitem__(self, name: str) -> Floats:
         return self.values[name]
@@ -58,7 +62,16 @@ class InterfaceState:
 
 @dataclass(frozen=True)
 class InterfaceStatistics:
-    """Areas and fractions over a set of facets, on all ranks together."""
+    """Areas and fractions over a set of facets, on all ranks together.
+
+    Attributes:
+        area: [µm²].
+        damaged: mean damage d.
+        delaminated: mean broken fraction r.
+        open, closed_debonded: shares that are broken (r > BROKEN), with and without a gap wider than OPEN_GAP.
+        active: mean transmissivity.
+        crack_volume: ∫ ⟨gap⟩ over all points whose bond has begun to break (r > 0) [µm³].
+    """
 
     area: float
     damaged: float
@@ -101,7 +114,8 @@ class InterfaceProbe:
         """All quantities at the current fields."""
         if self._mesh is None:
             empty = np.zeros((0, 1))
-            return InterfaceState(dict.fromkeys(QUANTITIES, empty), empty, np.zeros(0))
+            none = np.zeros(len(self.model.facets.pairs))
+            return InterfaceState(dict.fromkeys(QUANTITIES, empty), empty, np.zeros(0), none)
         area = self._weights
         safe = np.where(area > 0, area, 1.0)
         values, damage = {}, np.zeros_like(area)
@@ -112,7 +126,15 @@ class InterfaceProbe:
             if name == "damage":
                 damage = at_points
             values[name] = self._mesh.by_facet(at_points)
-        return InterfaceState(values, self._mesh.by_facet(area), damage)
+        by_facet = self._mesh.by_facet(area)
+        return InterfaceState(values, by_facet, damage, self._penetration(values["gap"], by_facet > 0))
+
+    def _penetration(self, gap: Floats, valid: npt.NDArray[np.bool_]) -> Floats:
+        deepest = np.where(valid, np.maximum(-gap, 0.0), 0.0).max(axis=1, initial=0.0)
+        largest = np.zeros(len(self.model.facets.pairs))
+        np.maximum.at(largest, self.model.facets.pair, deepest)
+        self.model.setting.mesh.comm.Allreduce(MPI.IN_PLACE, largest, MPI.MAX)
+        return largest
 
     def statistics(self, state: InterfaceState, facets: npt.NDArray[np.bool_]) -> InterfaceStatistics:
         """Area-weighted statistics over some of this rank's facets, summed over all ranks."""
@@ -142,6 +164,12 @@ class InterfaceProbe:
         chosen = [numbers[pair] for pair in (self.model.transfer or self.model.cohesion)]
         return np.isin(facets.pair, chosen)
 
+    def grain_boundary_facets(self) -> npt.NDArray[np.bool_]:
+        """Mask of the facets between grains of one particle that have a law of their own."""
+        numbers = self.model.setting.pair_number
+        chosen = [number for pair, number in numbers.items() if GRAIN_BOUNDARY in pair[2:]]
+        return np.isin(self.model.facets.pair, chosen)
+
 
 def _quantity(model: Model, pair: Pair, name: str) -> Any:
     """UFL expression of one quantity on one pair of phases."""
@@ -160,5 +188,10 @@ def _quantity(model: Model, pair: Pair, name: str) -> Any:
     if name == "shear_traction":
         shear = traction - along * normal
         return ufl.sqrt(ufl.dot(shear, shear) + 1e-24)
+    if name == "slip":
+        if cohesion.friction is None:
+            return 0.0
+        slip = cohesion.new_slip()
+        return ufl.sqrt(ufl.dot(slip, slip) + 1e-24)
     gap, _ = cohesion.law.opening(cohesion.jump, normal)
     return {"damage": damage, "broken_fraction": broken, "gap": gap, "normal_traction": along}[name]

@@ -14,6 +14,7 @@ from ssbmech.evolution import MAH_PER_CM2, Evolution
 from ssbmech.model import Model
 from ssbmech.output.cells import CellProbe, CellState
 from ssbmech.output.interface_state import InterfaceState
+from ssbmech.output.isolation import Reach
 from ssbmech.solve.stepping import Accepted
 
 ENERGIES = (
@@ -28,7 +29,10 @@ SERIES: dict[str, str] = {
     "mean_stoichiometry": "-", "minimum_stoichiometry": "-", "maximum_stoichiometry": "-", "pressure": "MPa",
     "pressure_change": "MPa", "platen_displacement": "um", "rest_thickness_change": "um", "interface_area": "um^2",
     "damaged_fraction": "-", "delaminated_fraction": "-", "open_fraction": "-", "closed_debonded_fraction": "-",
-    "active_fraction": "-", "crack_volume": "um^3", "wall_penetration": "um", "wall_contact_fraction": "-",
+    "active_fraction": "-", "crack_volume": "um^3", "largest_penetration": "um", "grain_boundary_area": "um^2",
+    "grain_boundary_damaged_fraction": "-", "grain_boundary_delaminated_fraction": "-",
+    "grain_boundary_open_fraction": "-", "grain_boundary_crack_volume": "um^3", "isolated_fraction": "-",
+    "wall_penetration": "um", "wall_contact_fraction": "-",
     "mean_volumetric_strain": "-", "maximum_principal_stress": "MPa",
     **dict.fromkeys(ENERGIES, "pJ"),
     "energy_balance_error": "-", "mechanical_balance_error": "-", "lithium_balance_error": "-",
@@ -76,6 +80,8 @@ class Measurements:
         bodies = self.model.bodies.bodies
         self.particles = [b for b in bodies if b.phase in self.model.active_phases] or list(bodies)
         self._facets = evolution.probe.active_facets()
+        self._boundaries = evolution.probe.grain_boundary_facets()
+        self._reach = Reach(self.model)
         self._first_pressure = 0.0
         """Stack pressure when current first flows: changes are counted from there."""
 
@@ -133,8 +139,19 @@ class Measurements:
         return {
             "interface_area": s.area, "damaged_fraction": s.damaged, "delaminated_fraction": s.delaminated,
             "open_fraction": s.open, "closed_debonded_fraction": s.closed_debonded, "active_fraction": s.active,
+            "crack_volume": s.crack_volume, "largest_penetration": float(state.penetration.max(initial=0.0)),
+            **self._grain_boundaries(state), "isolated_fraction": self._reach.isolated_fraction(state),
+        }  # fmt: skip
+
+    def _grain_boundaries(self, state: InterfaceState) -> dict[str, float]:
+        """Statistics of the faces between grains; nan where there are none."""
+        s = self.evolution.probe.statistics(state, self._boundaries)
+        values = {
+            "damaged_fraction": s.damaged, "delaminated_fraction": s.delaminated, "open_fraction": s.open,
             "crack_volume": s.crack_volume,
         }  # fmt: skip
+        named = {f"grain_boundary_{n}": v if s.area > 0 else float("nan") for n, v in values.items()}
+        return {"grain_boundary_area": s.area, **named}
 
     def _walls(self) -> dict[str, float]:
         """Of the walls of pores; zeros where they are free."""

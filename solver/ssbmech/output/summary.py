@@ -36,10 +36,12 @@ class Progression:
     last: dict[str, Any] = field(default_factory=dict)
     finished: bool = False
     end_reason: str = ""
+    penetration: float = 0.0
 
     def add(self, row: dict[str, Any]) -> None:
         """Take note of a row of the series."""
         self.last = row
+        self.penetration = max(self.penetration, float(row["largest_penetration"]))
         for name in (
             "lithium_balance_error",
             "charge_balance_error",
@@ -58,9 +60,20 @@ def headline(row: dict[str, Any]) -> dict[str, float]:
         "active_fraction": "active_fraction", "mean_stoichiometry": "mean_stoichiometry",
         "mean_volumetric_strain": "mean_volumetric_strain", "maximum_principal_stress_MPa": "maximum_principal_stress",
         "platen_displacement_um": "platen_displacement", "crack_volume_um3": "crack_volume",
+        "isolated_fraction": "isolated_fraction",
+        "grain_boundary_delaminated_fraction": "grain_boundary_delaminated_fraction",
+        "grain_boundary_open_fraction": "grain_boundary_open_fraction",
+        "grain_boundary_crack_volume_um3": "grain_boundary_crack_volume",
         "wall_penetration_um": "wall_penetration", "wall_contact_fraction": "wall_contact_fraction",
     }  # fmt: skip
     return {name: float(row[key]) for name, key in names.items() if not isnan(row[key])}
+
+
+def _headline(progression: Progression) -> dict[str, float]:
+    """Headline figures of the last state, and the largest overlap of two bodies in any."""
+    if not progression.last:
+        return {}
+    return {**headline(progression.last), "largest_penetration_um": progression.penetration}
 
 
 def peak_memory_mb(comm: Any) -> float:
@@ -112,7 +125,7 @@ def write_summary(
             "mechanical_energy": progression.last.get("mechanical_balance_error"),
         },
         "largest_balance_error_of_any_step": largest,
-        "headline": headline(progression.last) if progression.last else {},
+        "headline": _headline(progression),
         "mobility": {n: p.lithium.mobility for n, p in case.phases.items() if p.lithium is not None},
         "electrons": {"path": case.electrons.path if case.electrons else None, "unreached": unreached},
         "versions": _versions(),
