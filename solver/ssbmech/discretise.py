@@ -63,7 +63,7 @@ def make_setting(
         phase_number={name: number for number, name in enumerate(names)},
         pair_number={pair: number for number, pair in enumerate(pairs)},
         face_number={key: number for number, key in enumerate(faces)},
-        cells=[(k, np.flatnonzero(phase == k % len(names)).astype(np.int32)) for k in range(2 * len(names))],
+        cells=[(k, np.flatnonzero(phase == k).astype(np.int32)) for k in range(len(names))],
         interfaces=facets.subdomain_data(),
         faces=_face_entities(tagged, bodies),
         interface_mesh=InterfaceMesh(mesh, facets, interface_degree) if any_facet else None,

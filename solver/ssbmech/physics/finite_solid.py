@@ -140,16 +140,11 @@ class FiniteStrainSolid:
     def states(self) -> list[LocalState]:
         return [self.points] if self.points is not None else []
 
-    @property
-    def _dx_volume(self) -> Any:
-        return self.setting.dx_volume(self.phase) if self.points is not None else self.setting.dx(self.phase)
-
     def residual(self) -> dict[str, ufl.Form]:
         spatial = padded(ufl.grad(self.setting["displacement"].test)) * ufl.inv(self._f())
         ratio = self._chemical_ratio()
-        form = ratio * ufl.inner(self._deviator(), spatial) * self.setting.dx(self.phase)
-        form += ratio * self._mean_stress() * ufl.tr(spatial) * self._dx_volume
-        return {"displacement": form}
+        kirchhoff = self._deviator() + self._mean_stress() * ufl.Identity(3)
+        return {"displacement": ratio * ufl.inner(kirchhoff, spatial) * self.setting.dx(self.phase)}
 
     def stress_work(self, weight: Any) -> ufl.Form:
         """−∫ ∂(J_ch W)/∂x w dX, the work of the stress per lithium added; at small strain ∫ σ : ∂ε_ch/∂x w dx."""
@@ -159,13 +154,13 @@ class FiniteStrainSolid:
 
     def _lithium_power(self, rate: Any, weight: Any, previous: bool) -> ufl.Form:
         """∫ J_ch (M : L − W tr L) w dX with L = ∂F_ch/∂x F_ch⁻¹ and the Mandel stress M = F_eᵀ τ F_e⁻ᵀ."""
-        ratio = self._chemical_ratio(previous) * weight
+        ratio = self._chemical_ratio(previous)
         fe = self._mechanical(previous)
         deviator, mean = self._deviator(previous), self._mean_stress(previous)
         mandel = ufl.transpose(fe) * deviator * ufl.transpose(ufl.inv(fe))
-        shape = ufl.inner(mandel, rate) - self._shear_energy(previous) * ufl.tr(rate)
-        volume = (mean - self._volume_energy(previous)) * ufl.tr(rate)
-        return ratio * shape * self.setting.dx(self.phase) + ratio * volume * self._dx_volume
+        energy = self._shear_energy(previous) + self._volume_energy(previous)
+        density = ratio * (ufl.inner(mandel, rate) + (mean - energy) * ufl.tr(rate))
+        return density * weight * self.setting.dx(self.phase)
 
     # -- energies --------------------------------------------------------------------------------------------------
 
@@ -182,8 +177,8 @@ class FiniteStrainSolid:
     def energies(self) -> list[Energy]:
         dx = self.setting.dx(self.phase)
         ratio = self._chemical_ratio()
-        stored = ratio * self._shear_energy() * dx + ratio * self._volume_energy() * self._dx_volume
-        out = [Energy("elastic_energy", "stored", stored)]
+        stored = ratio * (self._shear_energy() + self._volume_energy())
+        out = [Energy("elastic_energy", "stored", stored * dx)]
         if self.points is not None:
             old = self._deviator(previous=True)
             before = von_mises(old, self.law.shear_modulus)

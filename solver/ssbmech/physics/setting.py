@@ -125,7 +125,7 @@ class Setting:
         mesh: the mesh.
         unknowns: the fields by name.
         phase_number, pair_number, face_number: subdomain numbers of the measures; of faces by name and phase.
-        cells, interfaces, faces: integration entities by number; cells of every phase twice, see :meth:`dx_volume`.
+        cells, interfaces, faces: integration entities by number.
         interface_mesh: home of the interface history, None without interfaces.
         time_step: constant with the current step [s].
         temperature: [K].
@@ -166,16 +166,6 @@ class Setting:
         """Volume measure of a phase with the vertices as quadrature points: mass matrices become diagonal."""
         metadata = {"quadrature_rule": "vertex", "quadrature_degree": 1}
         return self._measure("dx", self.cells, metadata)(self.phase_number[phase])
-
-    def dx_volume(self, phase: str) -> Any:
-        """Volume measure of a phase for what depends on the change of volume alone: with quadratic displacements one point a cell.
-
-        Its subdomains have numbers of their own, because FFCx (0.9) confuses values of coefficients when a kernel has integrals of one
-        and of several points.
-        """
-        degree = 1 if self["displacement"].broken.space.element.basix_element.degree > 1 else self.degree
-        number = len(self.phase_number) + self.phase_number[phase]
-        return self._measure("dx", self.cells, {"quadrature_degree": degree})(number)
 
     def dS(self, pair: tuple[str, ...]) -> Any:
         """Interface measure of a pair of phases, '+' being the first of them."""
