@@ -28,6 +28,7 @@ from ssbmech.solve.numbering import Constraints
 from ssbmech.solve.system import CoupledSystem, NewtonOptions
 from ssbmech.stack.boundary import face_dofs
 from ssbmech_mesh.primitives import concentric_octant, layered_block
+from ssbmech_mesh.simplex import SimplexMesh
 
 COMM = MPI.COMM_WORLD
 ROLLERS = (("x-", 0), ("y-", 1), ("z-", 2))
@@ -56,15 +57,30 @@ def octant(folder: Path, a: float, b: float | None, sizes: Sequence[float]) -> T
     return meshed(folder / f"octant{a}_{b}_{sizes[1]}.msh", lambda path: concentric_octant(path, a, b, sizes))
 
 
+def hollow_octant(folder: Path, a: float, b: float, sizes: Sequence[float]) -> TaggedMesh:
+    """The octant of a ``shell`` between a hole of radius a and the face ``outer``."""
+
+    def write(path: Path) -> None:
+        full = concentric_octant(path, a, b, sizes)
+        cells = full.cells[full.body == full.names.index("shell")]
+        used, index = np.unique(cells, return_inverse=True)
+        number = np.full(len(full.nodes), -1)
+        number[used] = np.arange(used.size)
+        surfaces = {"outer": number[full.surfaces["outer"]]}
+        body = np.zeros(len(cells), dtype=full.body.dtype)
+        SimplexMesh(full.nodes[used], index.reshape(cells.shape), body, ["shell"], surfaces).write(path)
+
+    return meshed(folder / f"hollow{a}_{b}_{sizes[1]}.msh", write)
+
+
 @dataclass
 class Specimen:
     """Bodies with the laws given, clamped, moved, pressed and swollen.
 
     Attributes:
-        laws: phase -> keyword arguments of its solid (law, chemical_strain, flow); phases without displacement have none.
+        laws: phase -> keyword arguments of its solid (law, chemical_strain, flow).
         held: (face, axis) whose displacement :meth:`move` prescribes, 0 at first.
         pressed: outer faces with a pressure, which at finite strain acts on the deformed face.
-        regions: of the mesh, where there are more than phases with a law.
         force: scale of the nodal forces [pN]; a step has converged below ``tolerance`` times it.
     """
 
@@ -75,7 +91,6 @@ class Specimen:
     finite: bool = False
     pressed: Sequence[str] = ()
     bonds: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    regions: Sequence[str] = ()
     force: float = 100.0
     tolerance: float = 1e-10
     quadrature: int = 2
@@ -86,7 +101,7 @@ class Specimen:
     energy: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        bodies = assign_bodies(self.tagged, {name: [name] for name in self.regions or self.laws})
+        bodies = assign_bodies(self.tagged, {name: [name] for name in self.laws})
         swelling = [name for name, law in self.laws.items() if law.get("chemical_strain") is not None]
         carriers = {"displacement": list(self.laws)}
         if swelling:
