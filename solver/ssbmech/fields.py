@@ -36,6 +36,7 @@ FIELDS: dict[str, FieldInfo] = {
     "von_mises_stress": FieldInfo("sigma_v", "MPa", "body"),
     "hydrostatic_stress": FieldInfo("sigma_h", "MPa", "body"),
     "maximum_principal_stress": FieldInfo("sigma_1", "MPa", "body"),
+    "equivalent_plastic_strain": FieldInfo("p", "-", "body"),
     "body": FieldInfo("body", "-", "body"),
     "phase": FieldInfo("phase", "-", "body"),
     "damage": FieldInfo("d", "-", "interface"),

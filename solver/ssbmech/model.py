@@ -23,8 +23,7 @@ from ssbmech.physics.charge import ChargeTransfer, Conduction, ContactConductanc
 from ssbmech.physics.cohesion import Cohesion
 from ssbmech.physics.lithium import Lithium
 from ssbmech.physics.lithium_transfer import LithiumTransfer
-from ssbmech.physics.setting import Setting, Term
-from ssbmech.physics.solid import SmallStrainSolid
+from ssbmech.physics.setting import Setting, Solid, Term
 from ssbmech.physics.wall_contact import WallContact
 from ssbmech.solid_terms import add_solids
 from ssbmech.solve.linear import Kind, LinearSolver
@@ -73,7 +72,7 @@ class Model:
     damage: fem.Function | None
     crystal_axis: fem.Function | None
     body_volume: npt.NDArray[np.float64]
-    solids: dict[str, SmallStrainSolid] = field(default_factory=dict)
+    solids: dict[str, Solid] = field(default_factory=dict)
     lithium: dict[str, Lithium] = field(default_factory=dict)
     cohesion: dict[Pair, Cohesion] = field(default_factory=dict)
     transfer: dict[Pair, ChargeTransfer] = field(default_factory=dict)
@@ -193,11 +192,12 @@ def build_model(case: Case, tagged: TaggedMesh) -> Model:
         pairs,
         carriers,
         scalars,
-        numerics.displacement_degree,
+        numerics.displacement_degree or 1,
         numerics.quadrature_degree,
         numerics.interface_quadrature_degree,
         case.cell.temperature,
     )
+    setting.finite_strain = numerics.kinematics == "finite_strain"
     axis = "xyz".index(stack.axis)
     if axis >= tagged.dim:
         raise RegionError(f"stack.axis is {stack.axis}, but the mesh is two-dimensional (x, y)")

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ssbmech.case.phases import Phase
+from ssbmech.case.plasticity import Plasticity
 from ssbmech.materials.chemical_strain import IsotropicChemicalStrain, LatticeChemicalStrain
 from ssbmech.materials.elastic import IsotropicElasticity
 from ssbmech.materials.hexagonal import HexagonalElasticity
+from ssbmech.materials.plasticity import FlowLaw
+from ssbmech.physics.finite_solid import FiniteStrainSolid
 from ssbmech.physics.solid import SmallStrainSolid
 
 if TYPE_CHECKING:
@@ -19,9 +22,28 @@ def add_solids(model: Model) -> None:
     if "displacement" not in model.setting:
         return
     for name, phase in model.case.phases.items():
-        model.solids[name] = SmallStrainSolid(
-            model.setting, name, _elasticity(model, phase), _chemical_strain(model, phase)
-        )
+        elasticity, strain = _elasticity(model, phase), _chemical_strain(model, phase)
+        flow = _flow(phase.plasticity, model.case.cell.temperature)
+        if model.setting.finite_strain:
+            assert isinstance(elasticity, IsotropicElasticity)
+            model.solids[name] = FiniteStrainSolid(model.setting, name, elasticity, strain, flow)
+        else:
+            model.solids[name] = SmallStrainSolid(model.setting, name, elasticity, strain, flow)
+
+
+def _flow(block: Plasticity | None, temperature: float) -> FlowLaw | None:
+    if block is None:
+        return None
+    saturation, viscous = block.saturation, block.viscous
+    return FlowLaw(
+        yield_strength=block.yield_strength or 0.0,
+        hardening_modulus=block.hardening_modulus,
+        saturation_strength=saturation.strength if saturation is not None else 0.0,
+        saturation_rate=1 / saturation.strain if saturation is not None else 0.0,
+        reference_stress=viscous.reference_stress if viscous is not None else 0.0,
+        reference_rate=viscous.rate_at(temperature) if viscous is not None else 1.0,
+        exponent=viscous.exponent if viscous is not None else 1.0,
+    )
 
 
 def _elasticity(model: Model, phase: Phase) -> IsotropicElasticity | HexagonalElasticity:

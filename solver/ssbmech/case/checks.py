@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ssbmech.case.checks_materials import check_interfaces, check_phases, exactly_one
+from ssbmech.case.checks_mechanics import check_mechanics
 from ssbmech.case.checks_structure import check_structure
 from ssbmech.case.errors import MISSING, Problem, nearest
 from ssbmech.case.programme import KINDS, Step
@@ -194,6 +195,7 @@ CHECKS: tuple[Check, ...] = (
     check_mesh,
     check_phases,
     check_interfaces,
+    check_mechanics,
     check_electrochemistry,
     check_stack,
     check_programme,

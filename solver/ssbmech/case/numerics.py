@@ -47,7 +47,14 @@ class Newton(Block):
 class Numerics(Block):
     """How the equations are solved."""
 
-    displacement_degree: Literal[1, 2] = Field(default=1, description="of the displacement's elements")
+    kinematics: Literal["small_strain", "finite_strain"] = Field(
+        default="small_strain",
+        description="finite_strain: for swelling of more than some percent (silicon, plated lithium)",
+    )
+    displacement_degree: Literal[1, 2] | None = Field(
+        default=None,
+        description="of the displacement's elements; default 2 where a phase flows plastically, else 1",
+    )
     quadrature_degree: int = Field(default=2, ge=1, le=10)
     interface_quadrature_degree: int = Field(default=2, ge=1, le=10)
     time_step: TimeStep = TimeStep()

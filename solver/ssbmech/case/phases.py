@@ -19,6 +19,7 @@ from ssbmech.case.curves import (
     VolumeStrainCurve,
 )
 from ssbmech.case.lattice import Lattice
+from ssbmech.case.plasticity import Plasticity
 from ssbmech.case.units import Concentration, Density, ElasticConstant, MolarVolume, Potential, Pressure
 
 Region = Annotated[
@@ -200,6 +201,7 @@ class Phase(SourcedBlock):
     )
     density: Density | None = Field(default=None, description="needed where capacities per gram are used")
     elasticity: Elasticity
+    plasticity: Plasticity | None = Field(default=None, description="omitted: elastic")
     lithium: Lithium | None = Field(default=None, description="makes the phase an active material")
     chemical_strain: ChemicalStrain | None = None
     conduction: Conduction | None = None

@@ -49,6 +49,12 @@ class Case(Block):
             conducts = any(phase.conduction is not None for phase in self.phases.values())
             physics: list[Physics] = ["mechanics", "electrochemistry"] if conducts else ["mechanics"]
             object.__setattr__(self, "numerics", self.numerics.model_copy(update={"physics": physics}))
+        if self.numerics.displacement_degree is None:
+            # Linear elements cannot keep their volume while they change shape: with plastic flow they lock.
+            degree = 2 if any(phase.plasticity is not None for phase in self.phases.values()) else 1
+            object.__setattr__(
+                self, "numerics", self.numerics.model_copy(update={"displacement_degree": degree})
+            )
         object.__setattr__(self, "programme", resolve_loads(self.programme, self.stack.load))
         return self
 

@@ -196,6 +196,8 @@ QUANTITIES: dict[str, Quantity] = {
         Quantity("temperature", "K", "298.15 K"),
         Quantity("volume", "um^3", "5 um^3"),
         Quantity("angle", "deg", "10 deg"),
+        Quantity("rate", "s^-1", "1e-4 s^-1"),
+        Quantity("molar energy", "J/mol", "37 kJ/mol"),
         Quantity("lattice parameter", "angstrom", "2.87 angstrom"),
     )
 }
@@ -212,6 +214,7 @@ AngleOrZero = Annotated[float, quantity("angle", "nonnegative")]
 LengthOrZero = Annotated[float, quantity("length", "nonnegative")]
 Pressure = Annotated[float, quantity("pressure", "positive")]
 ElasticConstant = Annotated[float, quantity("pressure")]
+PressureOrZero = Annotated[float, quantity("pressure", "nonnegative")]
 InterfaceStiffness = Annotated[float, quantity("interface stiffness", "positive")]
 Toughness = Annotated[float, quantity("toughness", "positive")]
 Time = Annotated[float, quantity("time", "positive")]
@@ -228,3 +231,5 @@ ArealCapacity = Annotated[float, quantity("areal capacity", "positive")]
 Compliance = Annotated[float, quantity("compliance", "nonnegative")]
 StackStiffness = Annotated[float, quantity("stack stiffness", "positive")]
 Temperature = Annotated[float, quantity("temperature", "positive")]
+Rate = Annotated[float, quantity("rate", "positive")]
+MolarEnergyOrZero = Annotated[float, quantity("molar energy", "nonnegative")]

@@ -46,8 +46,8 @@ class CellPoints:
 
     def _rows(self, size: int) -> npt.NDArray[np.int64]:
         """(points, size) positions in the array of a function of ``size`` components."""
-        blocks = self._spaces[size].dofmap.list[self.cells].reshape(-1, 1).astype(np.int64)
-        return blocks * size + np.arange(size)
+        blocks = np.asarray(self._spaces[size].dofmap.list[self.cells].reshape(-1, 1), dtype=np.int64)
+        return blocks * size + np.arange(size, dtype=np.int64)
 
     def read(self, function: fem.Function) -> Floats:
         """(points, components) values of a function at the points of the cells."""

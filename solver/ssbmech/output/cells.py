@@ -12,10 +12,14 @@ from dolfinx import fem
 
 from ssbmech import compat
 from ssbmech.domain.measures import cell_volumes
-from ssbmech.materials.elastic import strain
 from ssbmech.model import Model
 
 Floats = npt.NDArray[np.float64]
+
+_COMPONENTS = 16
+
+_FLOWED = 1e-9
+"""Equivalent plastic strain from which a point counts as yielded: far below what matters, above rounding."""
 
 _PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 
@@ -26,13 +30,19 @@ class CellState:
 
     Attributes:
         stress: (cells, 6) xx, yy, zz, xy, xz, yz [MPa].
-        strain: (cells, 6) total strain.
+        strain: (cells, 6) total strain; Green-Lagrange at finite strain.
         stoichiometry: (cells,), 0 in passive bodies.
+        volumetric_strain: (cells,) relative change of volume.
+        plastic_strain: (cells,) equivalent plastic strain.
+        yielded: (cells,) share of the integration points that have flowed.
     """
 
     stress: Floats
     strain: Floats
     stoichiometry: Floats
+    volumetric_strain: Floats
+    plastic_strain: Floats
+    yielded: Floats
 
     def hydrostatic(self) -> Floats:
         """σ_h [MPa], tension positive."""
@@ -50,10 +60,6 @@ class CellState:
             tensor[:, i, j] = tensor[:, j, i] = self.stress[:, k]
         largest: Floats = np.asarray(np.linalg.eigvalsh(tensor)[:, 2], dtype=np.float64)
         return largest
-
-    def volumetric_strain(self) -> Floats:
-        volumetric: Floats = self.strain[:, :3].sum(axis=1)
-        return volumetric
 
     def equivalent_strain(self) -> Floats:
         """(2/3 e : e)^½ of the strain deviator e."""
@@ -73,7 +79,7 @@ class CellProbe:
     def __init__(self, model: Model) -> None:
         self.model = model
         setting = model.setting
-        space = fem.functionspace(setting.mesh, ("DG", 0, (13,)))
+        space = fem.functionspace(setting.mesh, ("DG", 0, (_COMPONENTS,)))
         q = ufl.TestFunction(space)
         form = sum(ufl.inner(self._vector(phase), q) * setting.dx(phase) for phase in model.case.phases)
         self._form = compat.form(form, [])
@@ -85,21 +91,24 @@ class CellProbe:
     def _vector(self, phase: str) -> Any:
         setting = self.model.setting
         zero = 0.0 * setting.time_step
-        parts: list[Any] = [zero] * 13
+        parts: list[Any] = [zero] * _COMPONENTS
         solid = self.model.solids.get(phase)
         if solid is not None:
-            stress, total = solid.stress(), strain(setting["displacement"].value)
+            stress, total, plastic = solid.stress(), solid.strain(), solid.plastic_strain()
             for k, (i, j) in enumerate(_PAIRS):
                 parts[k], parts[6 + k] = stress[i, j] + zero, total[i, j] + zero
+            parts[13] = solid.volumetric_strain() + zero
+            parts[14] = plastic + zero
+            parts[15] = ufl.conditional(ufl.gt(plastic, _FLOWED), 1.0, 0.0) + zero
         if phase in self.model.lithium:
             parts[12] = setting["stoichiometry"].value + zero
         return ufl.as_vector(parts)
 
     def evaluate(self) -> CellState:
         """Averages at the current fields."""
-        integral = fem.assemble_vector(self._form).array.reshape(-1, 13)[self._dofs]
+        integral = fem.assemble_vector(self._form).array.reshape(-1, _COMPONENTS)[self._dofs]
         mean = integral / self.volume[:, None]
-        return CellState(mean[:, :6], mean[:, 6:12], mean[:, 12])
+        return CellState(mean[:, :6], mean[:, 6:12], *mean[:, 12:].T)
 
     def body_means(self, values: Floats) -> Floats:
         """(bodies,) volume means of cell values, the same on every rank."""

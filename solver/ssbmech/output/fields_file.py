@@ -11,6 +11,7 @@ from dolfinx import fem, la
 
 from ssbmech import compat
 from ssbmech.domain.broken import broken_space
+from ssbmech.domain.interfaces import GRAIN_BOUNDARY
 from ssbmech.model import Model
 from ssbmech.output.cells import CellProbe, CellState
 from ssbmech.output.interface_state import QUANTITIES, InterfaceState
@@ -40,7 +41,9 @@ class FieldsFile:
         self.functions = {n: fem.Function(scalar.space, name=n) for n in (*names, "body", "phase")}
         if "displacement" in model.setting:
             self.functions["displacement"] = fem.Function(vector.space, name="displacement")
-            for name in STRESS_MEASURES:
+            flows = any(phase.plasticity is not None for phase in model.case.phases.values())
+            self._measures = (*STRESS_MEASURES, *(["equivalent_plastic_strain"] if flows else []))
+            for name in self._measures:
                 self.functions[name] = fem.Function(scalar.space, name=name)
         phase_of_body = np.array([bodies.phases.index(body.phase) for body in bodies.bodies], dtype=float)
         self.functions["body"].x.array[:] = scalar.body_of_dof
@@ -102,8 +105,13 @@ class FieldsFile:
         if self.model.lithium:
             self._chemical_potential()
         if "displacement" in self.functions:
-            measures = (cells.von_mises(), cells.hydrostatic(), cells.maximum_principal())
-            for name, values in zip(STRESS_MEASURES, measures, strict=True):
+            measures = [
+                cells.von_mises(),
+                cells.hydrostatic(),
+                cells.maximum_principal(),
+                cells.plastic_strain,
+            ]
+            for name, values in zip(self._measures, measures, strict=False):
                 self._smooth(name, values)
         self._writer.write(time)
 
@@ -112,7 +120,7 @@ class FieldsFile:
 
 
 class InterfaceFile:
-    """Writes the interface quantities as facet means on the interface mesh."""
+    """Writes the interface quantities as facet means on the interface mesh, and which facets are grain boundaries."""
 
     def __init__(self, model: Model, path: Path) -> None:
         self._mesh: Any = model.setting.interface_mesh
@@ -120,20 +128,27 @@ class InterfaceFile:
         if self._mesh is None:
             return
         self._space = fem.functionspace(self._mesh.mesh, ("DG", 1))
-        self.functions = {name: fem.Function(self._space, name=name) for name in QUANTITIES}
+        names = (*QUANTITIES, "crack_opening", "grain_boundary")
+        self.functions = {name: fem.Function(self._space, name=name) for name in names}
+        boundary = np.array([GRAIN_BOUNDARY in pair for pair in model.facets.pairs], dtype=float)
+        self._set("grain_boundary", boundary[model.facets.pair])
         self._writer = compat.vtx_writer(model.setting.mesh.comm, path, list(self.functions.values()))
 
     def write(self, time: float, state: InterfaceState) -> None:
         """Write one state; collective."""
         if self._writer is None:
             return
-        cells = self._space.dofmap.list[: self._mesh.row_of_cell.size]
-        for name, function in self.functions.items():
-            mean = state.facet_mean(name)[self._mesh.row_of_cell]
-            function.x.array[cells] = mean[:, None]
-            function.x.scatter_forward()
+        for name in QUANTITIES:
+            self._set(name, state.facet_mean(state[name]))
+        self._set("crack_opening", state.facet_mean(state.crack_opening()))
         self._writer.write(time)
 
     def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
+
+    def _set(self, name: str, values: Floats) -> None:
+        """Put one value per facet, in the row order of the facets, on the interface mesh."""
+        cells, array = self._space.dofmap.list[: self._mesh.row_of_cell.size], self.functions[name].x
+        array.array[cells] = values[self._mesh.row_of_cell][:, None]
+        array.scatter_forward()

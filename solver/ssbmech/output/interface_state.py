@@ -54,10 +54,15 @@ class InterfaceState:
     def __getitem__(self, name: str) -> Floats:
         return self.values[name]
 
-    def facet_mean(self, name: str) -> Floats:
-        """(facets,) area-weighted mean over each facet."""
-        mean: Floats = (self.values[name] * self.area).sum(axis=1) / self.area.sum(axis=1)
+    def facet_mean(self, values: Floats) -> Floats:
+        """(facets,) area-weighted mean over each facet of values at the points."""
+        mean: Floats = (values * self.area).sum(axis=1) / self.area.sum(axis=1)
         return mean
+
+    def crack_opening(self) -> Floats:
+        """(facets, points) gap [µm] where the bond has begun to break (r > 0) and the faces have parted, else zero."""
+        opening: Floats = np.maximum(self["gap"], 0.0) * (self["broken_fraction"] > 0)
+        return opening
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class InterfaceStatistics:
         delaminated: mean broken fraction r.
         open, closed_debonded: shares that are broken (r > BROKEN), with and without a gap wider than OPEN_GAP.
         active: mean transmissivity.
-        crack_volume: ∫ ⟨gap⟩ over all points whose bond has begun to break (r > 0) [µm³].
+        crack_volume: integral of the crack opening [µm³].
     """
 
     area: float
@@ -150,7 +155,7 @@ class InterfaceProbe:
                 w[is_open].sum(),
                 w[debonded & ~is_open].sum(),
                 (w * state["transmissivity"][facets]).sum(),
-                (w * np.maximum(gap, 0.0) * (broken > 0)).sum(),
+                (w * state.crack_opening()[facets]).sum(),
             ]
         )
         total = self.model.setting.mesh.comm.allreduce(sums)

@@ -3,11 +3,11 @@
 Energy, with compression work counted as work done on the electrode:
 
     electrical work + external work = Δ(chemical + elastic + interface + contact energy)
-                                      + fracture + viscous + friction + ohmic + kinetic + diffusion dissipation
+                                      + fracture + viscous + friction + plastic + ohmic + kinetic + diffusion dissipation
 
 The chemical work −∫σ : dε_ch is what lithium does on the mechanics; with it the mechanical part closes for itself:
 
-    external work + chemical work = Δ(elastic + interface + contact energy) + fracture + viscous + friction dissipation
+    external work + chemical work = Δ(elastic + interface + contact energy) + fracture + viscous + friction + plastic dissipation
 
 Powers are integrated by the trapezoidal rule. Both closures are reported, because the electrical work is
 so large that it would hide any error of the mechanics.
@@ -32,6 +32,7 @@ MECHANICAL_SINKS = (
     "fracture_dissipation",
     "viscous_dissipation",
     "friction_dissipation",
+    "plastic_dissipation",
 )
 ELECTRICAL_SINKS = ("chemical_energy", "ohmic_dissipation", "kinetic_dissipation", "diffusion_dissipation")
 

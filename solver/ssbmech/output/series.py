@@ -19,8 +19,8 @@ from ssbmech.solve.stepping import Accepted
 
 ENERGIES = (
     "elastic_energy", "interface_energy", "contact_energy", "fracture_dissipation", "viscous_dissipation",
-    "friction_dissipation", "external_work", "chemical_work", "electrical_work", "ohmic_dissipation", "kinetic_dissipation",
-    "diffusion_dissipation", "chemical_energy",
+    "friction_dissipation", "plastic_dissipation", "external_work", "chemical_work", "electrical_work",
+    "ohmic_dissipation", "kinetic_dissipation", "diffusion_dissipation", "chemical_energy",
 )  # fmt: skip
 
 SERIES: dict[str, str] = {
@@ -34,6 +34,7 @@ SERIES: dict[str, str] = {
     "grain_boundary_open_fraction": "-", "grain_boundary_crack_volume": "um^3", "isolated_fraction": "-",
     "wall_penetration": "um", "wall_contact_fraction": "-",
     "mean_volumetric_strain": "-", "maximum_principal_stress": "MPa",
+    "maximum_plastic_strain": "-", "mean_plastic_strain": "-", "yielded_fraction": "-",
     **dict.fromkeys(ENERGIES, "pJ"),
     "energy_balance_error": "-", "mechanical_balance_error": "-", "lithium_balance_error": "-",
     "charge_balance_error": "-", "newton_iterations": "-", "krylov_iterations": "-",
@@ -165,13 +166,26 @@ class Measurements:
     def _bodies(self, cells: CellState) -> dict[str, float]:
         numbers = [b.number for b in self.particles]
         strain, volume = (
-            self.probe.body_means(cells.volumetric_strain())[numbers],
+            self.probe.body_means(cells.volumetric_strain)[numbers],
             self.model.body_volume[numbers],
         )
         principal = self.probe.body_maxima(cells.maximum_principal())[numbers]
         return {
             "mean_volumetric_strain": float((strain * volume).sum() / volume.sum()),
             "maximum_principal_stress": float(principal.max()),
+            **self._plastic(cells),
+        }
+
+    def _plastic(self, cells: CellState) -> dict[str, float]:
+        """Equivalent plastic strain of the phases with a flow law, and the share of their volume that has flowed."""
+        numbers = [b.number for b in self.model.bodies.bodies if self.model.case.phases[b.phase].plasticity]
+        if not numbers:
+            return {"maximum_plastic_strain": 0.0, "mean_plastic_strain": 0.0, "yielded_fraction": 0.0}
+        share = self.model.body_volume[numbers] / self.model.body_volume[numbers].sum()
+        return {
+            "maximum_plastic_strain": float(self.probe.body_maxima(cells.plastic_strain)[numbers].max()),
+            "mean_plastic_strain": float(self.probe.body_means(cells.plastic_strain)[numbers] @ share),
+            "yielded_fraction": float(self.probe.body_means(cells.yielded)[numbers] @ share),
         }
 
     def _balances(self) -> dict[str, float]:
@@ -189,7 +203,7 @@ class Measurements:
         p, bodies = self.probe, self.model.bodies.bodies
         columns = {
             "mean_stoichiometry": p.body_means(cells.stoichiometry),
-            "volumetric_strain": p.body_means(cells.volumetric_strain()),
+            "volumetric_strain": p.body_means(cells.volumetric_strain),
             "equivalent_strain": p.body_means(cells.equivalent_strain()),
             "maximum_principal_stress": p.body_maxima(cells.maximum_principal()),
             "hydrostatic_stress": p.body_means(cells.hydrostatic()),

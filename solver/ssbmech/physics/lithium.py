@@ -57,9 +57,18 @@ class Lithium:
         x, s = self.setting["stoichiometry"].value, self.setting["stress_potential"].value
         _, slope = self._open_circuit(x)
         diffusivity = Diffusivity(self.diffusivity, self.diffusivity_along_axis, self.axis)
-        gradients = [referred_gradient(self.setting, value, per_volume=False) for value in (x, s)]
+        gradient, stress_gradient = (
+            referred_gradient(self.setting, value, per_volume=False) for value in (x, s)
+        )
         return lithium_flux(
-            self.mobility, diffusivity, self.charge_density, x, *gradients, slope, self.thermal_voltage
+            self.mobility,
+            diffusivity,
+            self.charge_density,
+            x,
+            gradient,
+            stress_gradient,
+            slope,
+            self.thermal_voltage,
         )
 
     def chemical_potential(self) -> Any:
