@@ -71,25 +71,31 @@ def first_hits(origins: Floats, directions: Floats, facets: Facets, reach: float
     if rays == 0 or len(facets.corners) == 0:
         return hits
     radii, centres = facets.radii, facets.centres
-    tree, widest = cKDTree(centres), float(radii.max())
+    classes = _size_classes(radii)
+    trees = [(numbers, cKDTree(centres[numbers]), float(radii[numbers].max())) for numbers in classes]
     # Near facets first: what a ray meets within a part of the reach is what it meets first.
-    length, pending = min(reach, 2 * widest), np.arange(rays)
+    length, pending = min(reach, 2 * trees[0][2]), np.arange(rays)
     while True:
         middle = origins[pending] + 0.5 * length * directions[pending]
-        for part, candidate in _candidates(tree, middle, 0.5 * length + widest):
-            ray = pending[part]
-            offset = centres[candidate] - origins[ray]
-            along = np.einsum("ij,ij->i", offset, directions[ray])
-            aside = np.linalg.norm(offset - along[:, None] * directions[ray], axis=1)
-            facing = np.einsum("ij,ij->i", facets.normals[candidate], directions[ray]) < -_EDGE
-            near = facing & (aside <= radii[candidate] * (1 + 1e-6))
-            _keep_nearest(
-                hits, ray[near], candidate[near], origins, directions, facets.corners, length, widest
-            )
+        for numbers, tree, widest in trees:
+            for part, found in _candidates(tree, middle, 0.5 * length + widest):
+                ray, candidate = pending[part], numbers[found]
+                offset = centres[candidate] - origins[ray]
+                along = np.einsum("ij,ij->i", offset, directions[ray])
+                aside = np.linalg.norm(offset - along[:, None] * directions[ray], axis=1)
+                facing = np.einsum("ij,ij->i", facets.normals[candidate], directions[ray]) < -_EDGE
+                near = facing & (aside <= radii[candidate] * (1 + 1e-6))
+                _keep_nearest(hits, ray[near], candidate[near], origins, directions, facets.corners, length)
         pending = pending[hits.facet[pending] < 0]
         if length >= reach or pending.size == 0:
             return hits
         length = min(2 * length, reach)
+
+
+def _size_classes(radii: Floats) -> list[Ints]:
+    """Numbers of the facets of like size, the small ones first: a search among them need not reach as far as the largest one."""
+    octave = np.floor(np.log2(radii)).astype(np.int64)
+    return [np.flatnonzero(octave == each) for each in np.unique(octave)]
 
 
 def _candidates(tree: cKDTree, points: Floats, radius: float) -> Iterator[tuple[Ints, Ints]]:
@@ -117,9 +123,8 @@ def _keep_nearest(
     directions: Floats,
     corners: Floats,
     length: float,
-    scale: float,
 ) -> None:
-    """Intersect pairs of rays and facets; of every ray keep the nearest hit up to ``length``.
+    """Intersect pairs of rays and facets; of every ray keep the nearest hit so far, up to ``length``.
 
     The intersection solves t d − Σ s_k (v_k − v_0) = v_0 − o; the barycentric coordinates are 1 − Σ s and the s_k.
     """
@@ -127,12 +132,13 @@ def _keep_nearest(
     edges = np.swapaxes(corners[facet, 1:] - first[:, None], 1, 2)
     matrix = np.concatenate([directions[ray][:, :, None], -edges], axis=2)
     solution = np.linalg.solve(matrix, (first - origins[ray])[:, :, None])[:, :, 0]
-    distance = solution[:, 0]
+    distance, slack = solution[:, 0], _EDGE * np.abs(edges).max(axis=(1, 2), initial=0.0)
     barycentric = np.concatenate([1 - solution[:, 1:].sum(axis=1, keepdims=True), solution[:, 1:]], axis=1)
-    inside = (barycentric >= -_EDGE).all(axis=1) & (distance >= -_EDGE * scale) & (distance <= length)
+    inside = (barycentric >= -_EDGE).all(axis=1) & (distance >= -slack) & (distance <= length)
     ray, facet, distance, barycentric = ray[inside], facet[inside], distance[inside], barycentric[inside]
     order = np.lexsort((facet, distance, ray))
     once = order[np.unique(ray[order], return_index=True)[1]]
+    once = once[distance[once] < hits.distance[ray[once]]]
     hits.facet[ray[once]] = facet[once]
     hits.distance[ray[once]] = distance[once]
     hits.barycentric[ray[once]] = barycentric[once]

@@ -33,7 +33,7 @@ from scipy.sparse import csr_array
 from ssbmech import compat
 from ssbmech.domain.broken import BrokenSpace
 from ssbmech.domain.mesh import TaggedMesh
-from ssbmech.domain.rays import Facets, first_hits
+from ssbmech.domain.rays import Facets, Hits, first_hits
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -202,19 +202,36 @@ def pair_walls(tagged: TaggedMesh, broken: BrokenSpace, reach: float, degree: in
     point = np.einsum("pk,pki->pi", own, surface.facets.corners[facet])
     normal = surface.facets.normals[facet]
     area = surface.areas[facet] * np.tile(weights, surface.mine.stop - surface.mine.start)
-    hits = first_hits(point, normal, surface.facets, reach)
-    met = np.einsum("ij,ij->i", normal, surface.facets.normals[hits.facet]) < -STEEPEST
-    keep = np.flatnonzero((hits.facet >= 0) & met)
-    facet, opposite = facet[keep], hits.facet[keep]
+    keep, hits, normal = _opposite(surface.facets, point, normal, reach)
+    facet, opposite = facet[keep], hits.facet
     near = _shapes(_degree(broken), surface.local_facet[facet], own[keep])
-    far = _shapes(_degree(broken), surface.local_facet[opposite], hits.barycentric[keep])
+    far = _shapes(_degree(broken), surface.local_facet[opposite], hits.barycentric)
     mine = (
         np.concatenate([surface.dofs[facet], surface.dofs[opposite]], axis=1),
         np.concatenate([-near, far], axis=1),
-        normal[keep], hits.distance[keep], area[keep], point[keep], np.full(keep.size, comm.rank),
+        normal, hits.distance, area[keep], point[keep], np.full(keep.size, comm.rank),
     )  # fmt: skip
     gathered = [np.concatenate(arrays) for arrays in zip(*comm.allgather(mine), strict=True)]
     return _local_pairs(comm, broken, surface, gathered)
+
+
+def _opposite(walls: Facets, point: Floats, normal: Floats, reach: float) -> tuple[Ints, Hits, Floats]:
+    """Of points with an opposite wall: their numbers, where their rays meet it, and the normals of the pairs."""
+    keep, hits, normal = _shoot(walls, point, normal, normal, reach)
+    both = normal - walls.normals[hits.facet]
+    both /= np.linalg.norm(both, axis=1, keepdims=True)
+    again, hits, _ = _shoot(walls, point[keep], both, normal, reach)
+    return keep[again], hits, both[again]
+
+
+def _shoot(
+    walls: Facets, point: Floats, direction: Floats, normal: Floats, reach: float
+) -> tuple[Ints, Hits, Floats]:
+    """Rays that meet a wall which is not steep to their own: their numbers, the hits, and their own normals."""
+    hits = first_hits(point, direction, walls, reach)
+    met = np.einsum("ij,ij->i", normal, walls.normals[hits.facet]) < -STEEPEST
+    keep = np.flatnonzero((hits.facet >= 0) & met)
+    return keep, Hits(hits.facet[keep], hits.distance[keep], hits.barycentric[keep]), normal[keep]
 
 
 def _local_pairs(comm: MPI.Comm, broken: BrokenSpace, surface: WallSurface, gathered: list[Any]) -> WallPairs:

@@ -17,6 +17,9 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
+_ON_THE_CONE = 1 + 1e-10
+"""What slipped in the last step starts from the cone itself; that rounding puts it outside must not count as slip."""
+
 
 @dataclass(frozen=True)
 class WallResponse:
@@ -60,7 +63,7 @@ class WallContactLaw:
         pressure = self.stiffness * np.maximum(-gap, 0.0)
         trial = self.shear_stiffness * (sliding - slip)
         size, limit = np.linalg.norm(trial, axis=1), self.friction * pressure
-        slides = size > limit
+        slides = size > _ON_THE_CONE * limit
         share = np.where(slides, limit / np.where(slides, size, 1.0), 1.0)
         shear = share[:, None] * trial
         return WallResponse(

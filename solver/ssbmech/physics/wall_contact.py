@@ -76,7 +76,12 @@ class WallContact:
         opening = np.einsum("pi,pi->p", pairs.normal, jump)
         self._gap = pairs.gap + opening
         self._sliding = jump - opening[:, None] * pairs.normal
-        self._response = self.law.respond(self._gap, self._sliding, self._slip)
+        self._response = self.law.respond(*self.state)
+
+    @property
+    def state(self) -> tuple[Floats, Floats, Floats]:
+        """What the law is asked for: gap, sliding, slip at the beginning of the step."""
+        return self._gap, self._sliding, self._slip
 
     def accept(self) -> None:
         """The slip and shear traction of the current state become history."""
@@ -99,11 +104,16 @@ class WallContact:
         return rows, columns
 
     def tangent(self) -> Floats:
-        blocks = self.law.tangent(self._gap, self._sliding, self._slip, self.pairs.normal)
+        blocks = self.law.tangent(*self.state, self.pairs.normal)
         product = _sandwich(self._to_owned, self._weight[:, None, None] * blocks, self.pairs.jump)
         out = np.zeros(self._keys.size)
         out[np.searchsorted(self._keys, _keys(product))] = product.data
         return out
+
+    @property
+    def pressure(self) -> Floats:
+        """(pairs,) p at the current displacement [MPa]."""
+        return self._response.pressure
 
     # -- evaluation ------------------------------------------------------------------------------------------------
 
@@ -121,7 +131,7 @@ class WallContact:
     def figures(self) -> WallFigures:
         """Figures of the current state; collective."""
         comm, here, area = self.setting.mesh.comm, self.pairs.here, self.pairs.area
-        pressure = self._response.pressure
+        pressure = self.pressure
         closed = here & (pressure > 0.0)
         sums = comm.allreduce(np.array([area[closed].sum(), area[closed] @ pressure[closed]]))
         deepest = comm.allreduce(float(-self._gap[closed].min(initial=0.0)), MPI.MAX)
