@@ -12,8 +12,9 @@ from dolfinx import fem, la
 
 from ssbmech import compat
 from ssbmech.domain.interfaces import Pair
-from ssbmech.materials.cohesive import CohesiveLaw
+from ssbmech.materials.cohesive import RELATIVE_VISCOSITY, CohesiveLaw
 from ssbmech.materials.friction import CoulombFriction
+from ssbmech.physics.kinematics import current_normal
 from ssbmech.physics.setting import Energy, LocalState, Setting
 
 _UNBROKEN = 1e-12
@@ -58,11 +59,15 @@ class Cohesion:
 
     @property
     def normal(self) -> Any:
-        return self.setting.normal("+")
+        """Unit normal, at finite strain of the deformed faces; tractions and energies stay per area of the mesh."""
+        return current_normal(self.setting)
 
     @property
     def _weight(self) -> Any:
-        return self.setting.step_weight(self.law.viscosity)
+        viscosity = self.law.viscosity
+        return self.setting.step_weight(
+            RELATIVE_VISCOSITY * self.setting.duration if viscosity is None else viscosity
+        )
 
     def new_damage(self) -> tuple[Any, Any]:
         """Damage d and broken fraction r at the end of the step."""
