@@ -41,7 +41,9 @@ class FieldsFile:
         self.functions = {n: fem.Function(scalar.space, name=n) for n in (*names, "body", "phase")}
         if "displacement" in model.setting:
             self.functions["displacement"] = fem.Function(vector.space, name="displacement")
-            for name in STRESS_MEASURES:
+            flows = any(phase.plasticity is not None for phase in model.case.phases.values())
+            self._measures = (*STRESS_MEASURES, *(["equivalent_plastic_strain"] if flows else []))
+            for name in self._measures:
                 self.functions[name] = fem.Function(scalar.space, name=name)
         phase_of_body = np.array([bodies.phases.index(body.phase) for body in bodies.bodies], dtype=float)
         self.functions["body"].x.array[:] = scalar.body_of_dof
@@ -103,8 +105,13 @@ class FieldsFile:
         if self.model.lithium:
             self._chemical_potential()
         if "displacement" in self.functions:
-            measures = (cells.von_mises(), cells.hydrostatic(), cells.maximum_principal())
-            for name, values in zip(STRESS_MEASURES, measures, strict=True):
+            measures = [
+                cells.von_mises(),
+                cells.hydrostatic(),
+                cells.maximum_principal(),
+                cells.plastic_strain,
+            ]
+            for name, values in zip(self._measures, measures, strict=False):
                 self._smooth(name, values)
         self._writer.write(time)
 
