@@ -68,6 +68,7 @@ def make_setting(
         faces=_face_entities(tagged, bodies),
         interface_mesh=InterfaceMesh(mesh, facets, interface_degree) if any_facet else None,
         time_step=fem.Constant(mesh, 1.0),
+        duration=fem.Constant(mesh, 1.0),
         temperature=temperature,
         degree=degree,
         interface_degree=interface_degree,

@@ -129,8 +129,10 @@ class Evolution:
             else:
                 durations.append(value * model.active_mass * 3.6e12 / abs(current))
         largest = min(step.maximum_time_step or np.inf, model.case.numerics.time_step.maximum)
+        whole = min(durations) if current == 0.0 else min(*durations, 3600.0 * model.one_c() / abs(current))
 
         def enter() -> None:
+            model.setting.duration.value = whole
             self._enter_load(step, number)
 
         def drive(elapsed: float, dt: float) -> None:

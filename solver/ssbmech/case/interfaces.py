@@ -63,8 +63,10 @@ class Cohesion(SourcedBlock):
         default_factory=_same_as("toughness"), description="default toughness"
     )
     mode_mixity_exponent: float = Field(default=1.45, gt=0.0, description="exponent of Benzeggagh and Kenane")
-    viscosity: TimeOrZero = Field(
-        default=0.0, description="relaxation time of damage; 0 s is rate-independent"
+    viscosity: TimeOrZero | None = Field(
+        default=None,
+        description="relaxation time of damage; 0 s is rate-independent; default 2e-4 of the duration of the programme step, "
+        "or of a full charge at its current if that is shorter",
     )
     initially_open: bool = Field(default=False, description="faces that touch but do not stick")
     friction: Friction | None = Field(

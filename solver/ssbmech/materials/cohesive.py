@@ -27,6 +27,10 @@ from typing import Any
 import ufl
 
 
+RELATIVE_VISCOSITY = 2e-4
+"""τ by default, as a share of the duration of the programme step: the same delay in charge at every rate (docs/model.md)."""
+
+
 @dataclass(frozen=True)
 class CohesiveLaw:
     """Parameters of the law.
@@ -36,7 +40,7 @@ class CohesiveLaw:
         strength, shear_strength: T_0 in mode I and II [MPa]; ``None`` for a bond that never breaks.
         toughness, shear_toughness: G_c in mode I and II [MPa µm = J/m²].
         mode_mixity_exponent: η of Benzeggagh and Kenane.
-        viscosity: τ [s].
+        viscosity: τ [s]; ``None`` for ``RELATIVE_VISCOSITY`` times the duration of the programme step.
         residual_stiffness: ρ, share of K that is left when the bond is gone.
     """
 
@@ -47,7 +51,7 @@ class CohesiveLaw:
     shear_strength: float | None = None
     shear_toughness: float | None = None
     mode_mixity_exponent: float = 1.45
-    viscosity: float = 0.0
+    viscosity: float | None = 0.0
     residual_stiffness: float = 1e-6
 
     @property

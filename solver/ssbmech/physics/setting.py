@@ -128,6 +128,8 @@ class Setting:
         cells, interfaces, faces: integration entities by number.
         interface_mesh: home of the interface history, None without interfaces.
         time_step: constant with the current step [s].
+        duration: constant with the duration of the programme step [s]; of a full charge or discharge at its current if that is
+            shorter.
         temperature: [K].
         degree, interface_degree: quadrature degrees.
         finite_strain: whether integrals are over a reference configuration from which the deformed one differs.
@@ -143,6 +145,7 @@ class Setting:
     faces: list[tuple[int, npt.NDArray[np.int32]]]
     interface_mesh: InterfaceMesh | None
     time_step: fem.Constant
+    duration: fem.Constant
     temperature: float
     degree: int = 2
     interface_degree: int = 2
@@ -180,9 +183,9 @@ class Setting:
     def _measure(self, kind: str, data: Any, metadata: dict[str, Any]) -> Any:
         return ufl.Measure(kind, domain=self.mesh, subdomain_data=data, metadata=metadata)
 
-    def step_weight(self, time_constant: float) -> Any:
+    def step_weight(self, time_constant: Any) -> Any:
         """dt / (dt + τ): the share of a viscous variable's distance to equilibrium that a backward-Euler step covers."""
-        if time_constant == 0.0:
+        if isinstance(time_constant, float) and time_constant == 0.0:
             return 1.0
         return self.time_step / (self.time_step + time_constant)
 
