@@ -11,6 +11,10 @@ from ssbmech.physics.wall_contact import WallContact
 if TYPE_CHECKING:
     from ssbmech.model import Model
 
+STICKING = 0.1
+"""Default tangential stiffness of walls that stick over the contact stiffness. Stiffer than the bodies between its points, Newton's
+method may alternate between slip to and fro: with equal stiffness it did where µ < 0.2."""
+
 
 def make_walls(model: Model) -> WallContact | None:
     """The contact term, None where walls are free; collective."""
@@ -23,7 +27,7 @@ def make_walls(model: Model) -> WallContact | None:
     law = WallContactLaw(
         block.contact_stiffness,
         friction.coefficient if friction else 0.0,
-        (friction.stiffness if friction else None) or block.contact_stiffness,
+        (friction.stiffness if friction else None) or STICKING * block.contact_stiffness,
     )
     return WallContact(model.setting, pairs, law)
 

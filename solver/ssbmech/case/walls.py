@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from ssbmech.case.base import SourcedBlock
-from ssbmech.case.interfaces import LEAST_PRESSURE, Friction
+from ssbmech.case.interfaces import LEAST_PRESSURE
 from ssbmech.case.units import InterfaceStiffness, Length
 
 
@@ -15,6 +15,15 @@ def _stiffness(given: dict[str, Any]) -> Any:
     """The default contact stiffness; None where the tolerance that it follows from is wrong itself."""
     tolerance = given.get("penetration_tolerance")
     return None if tolerance is None else LEAST_PRESSURE / tolerance
+
+
+class WallFriction(SourcedBlock):
+    """Coulomb friction of walls that touch: they stick, or slip under mu times the pressure."""
+
+    coefficient: float = Field(gt=0.0, description="mu, the same at rest and in motion")
+    stiffness: InterfaceStiffness | None = Field(
+        default=None, description="of walls that stick, tangential; default contact_stiffness/10"
+    )
 
 
 class PoreWalls(SourcedBlock):
@@ -32,7 +41,7 @@ class PoreWalls(SourcedBlock):
     contact_stiffness: InterfaceStiffness = Field(
         default_factory=_stiffness, description="of walls in contact; default 100 MPa/penetration_tolerance"
     )
-    friction: Friction | None = Field(default=None, description="Coulomb friction; default smooth walls")
+    friction: WallFriction | None = Field(default=None, description="Coulomb friction; default smooth walls")
     quadrature_degree: int = Field(
         default=4, ge=1, le=10, description="of the contact points on the facets of the walls"
     )
