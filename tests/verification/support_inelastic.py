@@ -210,8 +210,7 @@ class Specimen:
         return lambda: float(COMM.allreduce(fem.assemble_scalar(form))) / volume
 
     def reaction(self, face: str, axis: int) -> float:
-        """Force [uN = MPa um²] that the body exerts along an axis on what holds a face, at the last evaluated state."""
-        self.system.evaluate()
+        """Force [uN = MPa um²] that the body exerts along an axis on what holds a face, at the end of the last step."""
         constraint = self._constraints["displacement"]
         owned = constraint.prescribed < 3 * self.setting["displacement"].broken.owned
         here = np.isin(constraint.prescribed[owned], self._dofs[face, axis])
