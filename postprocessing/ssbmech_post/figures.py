@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ssbmech_post import style
+from ssbmech_post.cracks import CrackSection, fractions
 from ssbmech_post.errors import RunFolderError
 from ssbmech_post.readers import FloatArray, Particles, Series
 
@@ -33,6 +34,7 @@ _MECHANICAL = (
     ("interface_energy", "interface energy", style.SKY, "-"),
     ("fracture_dissipation", "fracture dissipation", style.RED, "-"),
     ("viscous_dissipation", "viscous dissipation", style.PURPLE, "-"),
+    ("friction_dissipation", "friction dissipation", style.GREY, "-"),
     ("external_work", "work of the stack load", style.ORANGE, "--"),
     ("chemical_work", "work of chemical strain", style.GREEN, "--"),
 )
@@ -149,6 +151,21 @@ def interfaces(series: Series) -> Figure:
         axes.legend(
             loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3, columnspacing=1.0, handlelength=1.5
         )
+    return figure
+
+
+def cracks(series: Series, boundaries: Sequence[CrackSection], every: Sequence[CrackSection]) -> Figure:
+    """Area fraction of cracks in a section, between grains and in all, at the saved states, over capacity."""
+    x, label = abscissa(series)
+    with style.publication():
+        figure = style.new_figure()
+        axes = figure.subplots()
+        curves = (("grain boundaries", boundaries, style.RED), ("all interfaces", every, style.BLUE))
+        for text, sections, colour in curves:
+            at = np.interp([section.time for section in sections], series["time"], x)
+            axes.plot(at, 100.0 * fractions(sections), "o-", color=colour, label=text, markersize=3)
+        _finish(axes, label, "Crack area of the active material (%)")
+        _at_least(axes, 1e-3)
     return figure
 
 

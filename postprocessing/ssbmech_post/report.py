@@ -12,6 +12,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from ssbmech_post import figures, render, style, view3d
+from ssbmech_post.cracks import crack_history, write_cracks
 from ssbmech_post.errors import RunFolderError
 from ssbmech_post.readers import Particles, Series, read_particles, read_series, read_summary
 
@@ -30,6 +31,11 @@ _HEADLINE: dict[str, tuple[str, float, str]] = {
     "mean_stoichiometry": ("Mean lithium content x", 1.0, ""),
     "platen_displacement_um": ("Displacement of the platen", 1.0, "µm"),
     "crack_volume_um3": ("Volume of the open gaps", 1.0, "µm³"),
+    "largest_penetration_um": ("Largest overlap of closed faces", 1e3, "nm"),
+    "isolated_fraction": ("Active material cut off", 100.0, "%"),
+    "grain_boundary_delaminated_fraction": ("Delaminated grain-boundary area", 100.0, "%"),
+    "grain_boundary_open_fraction": ("Open grain-boundary area", 100.0, "%"),
+    "grain_boundary_crack_volume_um3": ("Volume of cracks between grains", 1.0, "µm³"),
     "maximum_principal_stress_MPa": ("Largest principal stress", 1.0, "MPa"),
 }
 _COUNTS = ("unknowns", "cells", "bodies", "ranks", "steps", "rejected_steps", "newton_iterations",
@@ -59,6 +65,8 @@ def _pictures(run: Path, series: Series, particles: Particles | RunFolderError) 
                  curve(lambda: figures.pressure(series))),
         _Picture("interfaces.png", "State of the CAM|SE interface",
                  curve(lambda: figures.interfaces(series))),
+        _Picture("cracks.png", "Area fraction of cracks in the section through the middle (numbers in cracks.csv)",
+                 lambda path: _cracks(run, series, path)),
         _Picture("particle_strain.png", "Volumetric strain of the particles", curve(strain)),
         _Picture("state_of_charge.png", "Lithium content: mean, range and spread between particles",
                  curve(lambda: figures.state_of_charge(series, known))),
@@ -74,8 +82,15 @@ def _pictures(run: Path, series: Series, particles: Particles | RunFolderError) 
     ]  # fmt: skip
 
 
+def _cracks(run: Path, series: Series, path: Path) -> Path:
+    """The picture, and beside it the numbers."""
+    boundaries, every = crack_history(run), crack_history(run, everything=True)
+    write_cracks(path.with_suffix(".csv"), boundaries, every)
+    return style.save(figures.cracks(series, boundaries, every), path)
+
+
 def make_report(out: Path) -> list[Path]:
-    """Write `report/*.png` and `report/index.md` into the run folder `out`; return all files written.
+    """Write `report/*.png`, `report/cracks.csv` and `report/index.md` into the run folder `out`; return the pictures and the page.
 
     What a picture needs and the run lacks (a field, a table, OpenGL) costs that picture only; the page says
     which was left out and why. Without `series.csv` there is no report: `RunFolderError`.

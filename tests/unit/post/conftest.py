@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-VTK_LAGRANGE = {3: 69, 4: 71}
+VTK_LAGRANGE = {2: 68, 3: 69, 4: 71}
 SERIES = (
     "step [-],programme_step [-],time [s],voltage [V],potential [V],specific_capacity [mAh/g],"
     "mean_stoichiometry [-],minimum_stoichiometry [-],maximum_stoichiometry [-],pressure_change [MPa],"
@@ -148,7 +148,9 @@ def write_tables(run: Path, steps: int = 21) -> None:
         "citations": ["A. Author, Journal 1 (2020) 1"],
     }  # fmt: skip
     (run / "summary.json").write_text(json.dumps(summary))
-    (run / "case.yaml").write_text("title: Synthetic charge\nstack:\n  load: {pressure: 5 MPa}\n  axis: z\n")
+    (run / "case.yaml").write_text(
+        "title: Synthetic charge\nphases: {SE: {}, NCM811: {lithium: {}}}\nstack: {load: {pressure: 5 MPa}, axis: z}\n"
+    )
 
 
 @pytest.fixture
@@ -171,9 +173,8 @@ def run_folder(tables: Path) -> Path:
     used, cells = np.unique(skin, return_inverse=True)
     points = block.points[used]
     damage = np.clip(points[:, 2] / 10.0, 0.0, 1.0)
-    write_vtx(
-        tables / "interface.bp", [(36000.0, [one_block(points, cells.reshape(-1, 3), {"damage": damage})])]
-    )
+    fields = {"damage": damage, "crack_opening": 0.01 * damage, "grain_boundary": np.zeros(len(points))}
+    write_vtx(tables / "interface.bp", [(36000.0, [one_block(points, cells.reshape(-1, 3), fields)])])
     return tables
 
 

@@ -20,7 +20,7 @@ from ssbmech_post.style import DPI, pretty
 from ssbmech_post.view3d import particle_cells, surface
 
 ALL = {
-    "voltage.png", "pressure.png", "interfaces.png", "particle_strain.png", "state_of_charge.png", "energies.png",
+    "voltage.png", "pressure.png", "interfaces.png", "cracks.png", "particle_strain.png", "state_of_charge.png", "energies.png",
     "section.png", "section_history.png", "particles_3d.png",
 }  # fmt: skip
 
@@ -59,7 +59,7 @@ def test_what_is_missing_costs_its_picture_only(tables: Path) -> None:
     (tables / "report").mkdir()
     (tables / "report" / "section.png").write_bytes(b"of an earlier run")
     names = {path.name for path in make_report(tables)}
-    lost = {"particle_strain.png", "section.png", "section_history.png", "particles_3d.png"}
+    lost = {"particle_strain.png", "cracks.png", "section.png", "section_history.png", "particles_3d.png"}
     assert names == (ALL - lost) | {"index.md"}
     page = (tables / "report" / "index.md").read_text()
     for name in lost:
