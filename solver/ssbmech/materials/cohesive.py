@@ -26,7 +26,6 @@ from typing import Any
 
 import ufl
 
-
 RELATIVE_VISCOSITY = 2e-4
 """τ by default, as a share of the duration of the programme step: the same delay in charge at every rate (docs/model.md)."""
 
