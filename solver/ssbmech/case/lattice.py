@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, GetJsonSchemaHandler, model_validator
-from pydantic_core import CoreSchema
+from pydantic import Field, model_validator
 
 from ssbmech.case.base import SourcedBlock
 from ssbmech.case.curve_types import LatticeParameterOfX, VolumeChangeOfX
@@ -46,12 +45,6 @@ class Lattice(SourcedBlock):
             "source": f"{value} of the library, {entry.confidence}: {entry.method} ({entry.source})"
         }
 
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return {"anyOf": [{"type": "string", "enum": list(lattice_names())}, handler(schema)]}
-
     def lengths(self) -> tuple[Curve, Curve]:
         """a and c as curves of x, up to a factor that strains do not see."""
         if self.a is not None and self.c is not None:
@@ -59,3 +52,8 @@ class Lattice(SourcedBlock):
         if self.a_change is None or self.c_change is None:
             raise ValueError("needs a and c, or a_change and c_change")
         return RatioCurve(change=self.a_change), RatioCurve(change=self.c_change)
+
+
+def or_name(schema: dict[str, Any]) -> None:
+    """Adds the names of the library to the JSON Schema of a key that holds a :class:`Lattice`."""
+    schema["anyOf"] = [{"type": "string", "enum": list(lattice_names())}, *schema["anyOf"]]

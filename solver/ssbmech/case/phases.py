@@ -18,7 +18,7 @@ from ssbmech.case.curves import (
     PointsCurve,
     VolumeStrainCurve,
 )
-from ssbmech.case.lattice import Lattice
+from ssbmech.case.lattice import Lattice, or_name
 from ssbmech.case.plasticity import Plasticity
 from ssbmech.case.units import Concentration, Density, ElasticConstant, MolarVolume, Potential, Pressure
 
@@ -142,10 +142,12 @@ class ChemicalStrain(SourcedBlock):
     lattice: Lattice | None = Field(
         default=None,
         description="a(x) and c(x), or the name of a material of the library: each grain strains along its own axes",
+        json_schema_extra=or_name,
     )
     volume_of_lattice: Lattice | None = Field(
         default=None,
         description="the same, but only the volume a^2 c counts: particles whose grains are not resolved",
+        json_schema_extra=or_name,
     )
     reference_stoichiometry: Fraction | None = Field(
         default=None, description="x without stress; default the initial one"
