@@ -146,11 +146,7 @@ def _cracks(
     counted = np.ones(len(opening), bool) if everything else step.on_cells("grain_boundary") > 0.5
     open_ = np.flatnonzero(counted & (opening > 0.0))
     corners, opening = step.points[step.cells[open_]], opening[open_]
-    if plane.axis is None:
-        length, width = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1), opening
-        largest = np.full(len(opening), np.inf)
-    else:
-        length, width, largest = _bands(corners, opening, plane)
+    length, width, largest = _bands(corners, opening, plane.axis, plane.position)
     seen = (length > 0.0) & (width > resolution)
     area = np.minimum(length * width, largest)[seen].sum()
     widest = float(width[seen].max(initial=0.0))
@@ -158,12 +154,13 @@ def _cracks(
 
 
 def _bands(
-    corners: FloatArray, opening: FloatArray, plane: _Plane
+    corners: FloatArray, opening: FloatArray, axis: int | None, position: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Length and width of the bands that facets (n, 3, 3) show in a plane, and the largest area they can have: the facet's."""
-    axis = plane.axis
-    assert axis is not None
-    distance = corners[:, :, axis] - plane.position
+    """Length and width of the bands that facets (n, corners, 3) show in a plane, and the largest area they can have, their own."""
+    if axis is None:
+        edge = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)
+        return np.asarray(edge), opening, np.full(len(opening), np.inf)
+    distance = corners[:, :, axis] - position
     above = distance > 0.0
     # The corner that is alone on its side, and the points where the edges from it meet the plane.
     lone = np.argmax(above == (above.sum(axis=1) == 1)[:, None], axis=1)
