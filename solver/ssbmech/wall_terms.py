@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ssbmech.domain.walls import pair_walls
 from ssbmech.materials.wall_contact import WallContactLaw
 from ssbmech.physics.wall_contact import WallContact
+from ssbmech.stack.boundary import BOX_FACES
 
 if TYPE_CHECKING:
     from ssbmech.model import Model
@@ -22,7 +23,10 @@ def make_walls(model: Model) -> WallContact | None:
     if block is None or "displacement" not in model.setting:
         return None
     broken = model.setting["displacement"].broken
-    pairs = pair_walls(model.tagged, broken, block.reach, block.quadrature_degree)
+    stack = model.case.stack
+    ends = (stack.collector, stack.separator)
+    rigid = [f for f in BOX_FACES if f in ends or (stack.sides == "roller" and f in model.tagged.faces)]
+    pairs = pair_walls(model.tagged, broken, block.reach, block.quadrature_degree, rigid)
     friction = block.friction
     law = WallContactLaw(
         block.contact_stiffness,
@@ -44,5 +48,5 @@ def describe_walls(model: Model) -> str:
     share = 100 * paired / pairs.wall_area
     return (
         f"pore walls: {pairs.wall_count:,} facets, {pairs.wall_area:.4g} um^2, of which {share:.0f} % have "
-        f"an opposite wall within {reach:g} um"
+        f"an opposite wall, or a plane of the box, within {reach:g} um"
     )

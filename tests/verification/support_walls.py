@@ -59,7 +59,9 @@ class WallProblem:
     Attributes:
         phases: elastic law of each phase; its bodies are the regions of its name.
         law: contact of the walls; None leaves them free.
-        pressed: face -> constant with its pressure [MPa].
+        planes: faces of the box that walls may meet.
+        pressed: faces with a pressure, for which there is a constant [MPa].
+        scalars: global unknowns.
     """
 
     tagged: TaggedMesh
@@ -69,6 +71,8 @@ class WallProblem:
     degree: int = 1
     quadrature_degree: int = 4
     pressed: Sequence[str] = ()
+    planes: Sequence[str] = ()
+    scalars: Sequence[str] = ()
     setting: Setting = field(init=False)
     pairs: WallPairs = field(init=False)
     walls: WallContact = field(init=False)
@@ -77,10 +81,10 @@ class WallProblem:
     def __post_init__(self) -> None:
         bodies = assign_bodies(self.tagged, {name: [name, name + "_*"] for name in self.phases})
         self.setting, _ = make_setting(
-            self.tagged, bodies, [], {"displacement": list(self.phases)}, (), self.degree
+            self.tagged, bodies, [], {"displacement": list(self.phases)}, self.scalars, self.degree
         )
         broken = self.setting["displacement"].broken
-        self.pairs = pair_walls(self.tagged, broken, self.reach, self.quadrature_degree)
+        self.pairs = pair_walls(self.tagged, broken, self.reach, self.quadrature_degree, self.planes)
         self.solids = {name: SmallStrainSolid(self.setting, name, law) for name, law in self.phases.items()}
         self.pressure = {face: fem.Constant(self.tagged.mesh, 0.0) for face in self.pressed}
         self.work, self._force = 0.0, np.zeros(0)
@@ -91,8 +95,15 @@ class WallProblem:
         here = fem.locate_dofs_topological(space, self.tagged.dim - 1, self.tagged.faces[face])
         return np.asarray(here) * self.tagged.dim + axis
 
-    def constrain(self, held: Sequence[np.ndarray], tolerance: float = 1e-11) -> None:
-        """Make the system; ``held`` dofs do not move until :meth:`prescribe` says so."""
+    def constrain(
+        self,
+        held: Sequence[np.ndarray],
+        tolerance: float = 1e-11,
+        tied: Mapping[str, np.ndarray] | None = None,
+        equations: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Make the system; ``held`` dofs do not move until :meth:`prescribe` says so, ``tied`` ones follow a global unknown."""
+        ties = {name: values.astype(np.int32) for name, values in (tied or {}).items()}
         dofs = np.unique(np.concatenate(held)).astype(np.int32)
         terms: list[Any] = list(self.solids.values())
         terms += [OuterPressure(self.setting, face, value) for face, value in self.pressure.items()]
@@ -104,11 +115,11 @@ class WallProblem:
         self.system = CoupledSystem(
             self.setting,
             terms,
-            {"displacement": Constraints(dofs, np.zeros(dofs.size))},
-            {},
-            {"displacement": lambda: force},
+            {"displacement": Constraints(dofs, np.zeros(dofs.size), ties)},
+            equations or {},
+            {name: lambda: force for name in self.setting.unknowns},
             LinearSolver("direct"),
-            NewtonOptions(tolerance=tolerance, scale={"displacement": 1e-5}),
+            NewtonOptions(tolerance=tolerance, scale=dict.fromkeys(self.setting.unknowns, 1e-5)),
             algebraic,
         )
 

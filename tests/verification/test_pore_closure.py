@@ -19,11 +19,13 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 from support_mechanics import CAM, COMM, SE, oedometric, shared_mesh
-from support_walls import WallProblem, slit
+from support_walls import WallProblem, joined, slit
 
 from ssbmech.domain.walls import wall_facets
 from ssbmech.materials.elastic import IsotropicElasticity
 from ssbmech.materials.wall_contact import WallContactLaw
+from ssbmech.stack.platen import Platen
+from ssbmech_mesh.primitives import layered_block
 from ssbmech_mesh.session import gmsh_model
 from ssbmech_mesh.simplex import SimplexMesh, from_gmsh
 
@@ -104,6 +106,35 @@ def test_free_walls_pass_through_each_other(shared_tmp_path: Path) -> None:
     problem.prescribe(top, -0.1)
     problem.solve()
     assert problem.reaction(top) == pytest.approx(0.0, abs=1e-8)
+
+
+def test_wall_below_a_platen(shared_tmp_path: Path) -> None:
+    """Two columns, one of them lower by the gap: at first one, then both bear the platen, whose displacement is one unknown."""
+    height, width, pressure = 10.0, 3.0, 60.0
+
+    def columns(path: Path) -> SimplexMesh:
+        high = layered_block(path, [width], [height], ["SE"], [2, 3])
+        low = layered_block(path, [width], [height - GAP], ["SE"], [3, 2])
+        low.nodes[:, 0] += width + 1.0
+        return joined(path, high, low)
+
+    tagged = shared_mesh(shared_tmp_path / "columns.msh", columns)
+    law = WallContactLaw(STIFFNESS, 0.5, STIFFNESS)  # friction, which a platen has not
+    problem = WallProblem(tagged, {"SE": SE}, law, 0.1, planes=["y+"], scalars=["platen_displacement"])
+    platen = Platen(2 * width + 1.0, 1)
+    held = [problem.dofs("x-", 0), problem.dofs("x+", 0), problem.dofs("y-", 1)]
+    ties = {"platen_displacement": problem.dofs("y+", 1)}
+    problem.constrain(held, 1e-12, ties, {"platen_displacement": platen})
+    one, two = PLANE_STRAIN / height, 1 / ((height - GAP) / PLANE_STRAIN + 1 / STIFFNESS)
+    touching = width * one * GAP / platen.area
+    for platen.pressure in (0.5 * touching, touching, pressure, 0.7 * touching):
+        problem.solve()
+        load = platen.pressure * platen.area / width
+        closing = max(load / one, 0.0) if platen.pressure <= touching else (load + two * GAP) / (one + two)
+        found = -float(problem.setting["platen_displacement"].value.x.array[0])
+        assert found == pytest.approx(closing, rel=1e-9)  # Newton tolerance 1e-12 of 100 MPa
+        figures = problem.walls.figures()
+        assert figures.force == pytest.approx(width * max(0.0, two * (closing - GAP)), rel=1e-8, abs=1e-7)
 
 
 @pytest.mark.parametrize(("degree", "local"), [(2, 0.11), (4, 0.09), (8, 0.02)])

@@ -14,11 +14,14 @@ and its error is of second order in sliding against the curvature of the walls. 
 seen from both sides; a pair therefore weighs half its area. All ranks know all walls (a surface quantity), and hold the pairs whose
 dofs they own.
 
-Not paired are walls that meet the planes of symmetry or a platen where a pore is cut by the box.
+Where a pore is cut by a face of the box that moves as a plane, a plane of symmetry or a platen, a wall may meet that plane instead.
+Then n is the normal of the plane, u(Y) the displacement of the face along it, and the pair has no counterpart: it weighs its whole
+area, and is smooth.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +29,7 @@ import basix
 import basix.ufl
 import numpy as np
 import numpy.typing as npt
+from dolfinx import fem
 from dolfinx import mesh as dmesh
 from mpi4py import MPI
 from scipy.sparse import csr_array
@@ -78,6 +82,7 @@ class WallPairs:
         normal: (pairs, dim) from X into the pore.
         gap: (pairs,) g_0 [µm].
         area: (pairs,) that the pair stands for on the wall of X [µm²].
+        on_plane: (pairs,) whether Y is on a face of the box.
         here: (pairs,) whether the wall of X is this rank's: sums count each pair once.
         point: (pairs, dim) X [µm].
         wall_area: of all walls, paired or not, over all ranks [µm²].
@@ -90,10 +95,17 @@ class WallPairs:
     normal: Floats
     gap: Floats
     area: Floats
+    on_plane: npt.NDArray[np.bool_]
     here: npt.NDArray[np.bool_]
     point: Floats
     wall_area: float
     wall_count: int
+
+    @property
+    def weight(self) -> Floats:
+        """(pairs,) area [µm²] by which a pair counts: half of it where its opposite is the point of a pair, too."""
+        weight: Floats = np.where(self.on_plane, 1.0, 0.5) * self.area
+        return weight
 
     @property
     def owned(self) -> int:
@@ -182,7 +194,9 @@ def _shapes(degree: int, local_facet: npt.NDArray[np.int32], barycentric: Floats
     return out
 
 
-def pair_walls(tagged: TaggedMesh, broken: BrokenSpace, reach: float, degree: int) -> WallPairs:
+def pair_walls(
+    tagged: TaggedMesh, broken: BrokenSpace, reach: float, degree: int, planes: Sequence[str] = ()
+) -> WallPairs:
     """Find the opposite point of every quadrature point of the walls; collective.
 
     Args:
@@ -190,29 +204,83 @@ def pair_walls(tagged: TaggedMesh, broken: BrokenSpace, reach: float, degree: in
         broken: space of the displacement.
         reach: largest distance at which walls see each other [µm].
         degree: quadrature degree on the facets of the walls.
+        planes: faces of the box (x-, x+, ...) whose dofs all have the same displacement along their normal.
     """
-    comm, dim = tagged.mesh.comm, tagged.dim
+    comm = tagged.mesh.comm
     surface = wall_surface(tagged, broken)
-    shape = basix.CellType.triangle if dim == 3 else basix.CellType.interval
+    facet, own, point, area = _wall_points(surface, degree)
+    normal, shapes = surface.facets.normals[facet], _degree(broken)
+    keep, hits, shared = _opposite(surface.facets, point, normal, reach)
+    near = _shapes(shapes, surface.local_facet[facet], own)
+    far = _shapes(shapes, surface.local_facet[hits.facet], hits.barycentric)
+    parts = [
+        (
+            np.concatenate([surface.dofs[facet[keep]], surface.dofs[hits.facet]], axis=1),
+            np.concatenate([-near[keep], far], axis=1),
+            shared, hits.distance, area[keep], point[keep], np.zeros(keep.size, dtype=bool),
+        )
+    ]  # fmt: skip
+    lonely = np.setdiff1d(np.arange(point.shape[0]), keep)
+    for face in planes:
+        dof = _dof_on_face(tagged, broken, face)
+        here, direction, distance = _on_plane(tagged, face, point[lonely], normal[lonely], reach)
+        if dof < 0:
+            continue
+        here = lonely[here]
+        blocks, coefficients = surface.dofs[facet[here]], np.zeros((here.size, near.shape[1]))
+        coefficients[:, 0] = 1.0
+        parts.append(
+            (
+                np.concatenate([blocks, np.full_like(blocks, dof)], axis=1),
+                np.concatenate([-near[here], coefficients], axis=1),
+                np.broadcast_to(direction, (here.size, tagged.dim)), distance, area[here], point[here],
+                np.ones(here.size, dtype=bool),
+            )
+        )  # fmt: skip
+    mine = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+    gathered = comm.allgather([*mine, np.full(len(mine[0]), comm.rank)])
+    return _local_pairs(
+        comm, broken, surface, [np.concatenate(arrays) for arrays in zip(*gathered, strict=True)]
+    )
+
+
+def _wall_points(surface: WallSurface, degree: int) -> tuple[Ints, Floats, Floats, Floats]:
+    """Facet, barycentric coordinates, place and area of the quadrature points of this rank's walls."""
+    shape = basix.CellType.triangle if surface.facets.corners.shape[1] == 3 else basix.CellType.interval
     reference, weights = basix.make_quadrature(shape, degree)
     weights = weights / weights.sum()
     own = np.concatenate([1 - reference.sum(axis=1, keepdims=True), reference], axis=1)
+    count = surface.mine.stop - surface.mine.start
     facet = np.repeat(np.arange(surface.mine.start, surface.mine.stop), len(weights))
-    own = np.tile(own, (surface.mine.stop - surface.mine.start, 1))
+    own = np.tile(own, (count, 1))
     point = np.einsum("pk,pki->pi", own, surface.facets.corners[facet])
-    normal = surface.facets.normals[facet]
-    area = surface.areas[facet] * np.tile(weights, surface.mine.stop - surface.mine.start)
-    keep, hits, normal = _opposite(surface.facets, point, normal, reach)
-    facet, opposite = facet[keep], hits.facet
-    near = _shapes(_degree(broken), surface.local_facet[facet], own[keep])
-    far = _shapes(_degree(broken), surface.local_facet[opposite], hits.barycentric)
-    mine = (
-        np.concatenate([surface.dofs[facet], surface.dofs[opposite]], axis=1),
-        np.concatenate([-near, far], axis=1),
-        normal, hits.distance, area[keep], point[keep], np.full(keep.size, comm.rank),
-    )  # fmt: skip
-    gathered = [np.concatenate(arrays) for arrays in zip(*comm.allgather(mine), strict=True)]
-    return _local_pairs(comm, broken, surface, gathered)
+    return facet, own, point, surface.areas[facet] * np.tile(weights, count)
+
+
+def _dof_on_face(tagged: TaggedMesh, broken: BrokenSpace, face: str) -> int:
+    """Global number of a displacement block on a face, the same on every rank; -1 where there is none. Collective."""
+    comm, imap = tagged.mesh.comm, broken.space.dofmap.index_map
+    facets = tagged.faces.get(face, np.zeros(0, dtype=np.int32))
+    blocks = fem.locate_dofs_topological(broken.space, tagged.dim - 1, facets)
+    blocks = blocks[broken.body_of_dof[blocks] >= 0]
+    mine = int(imap.local_to_global(blocks.astype(np.int32)).max(initial=-1))
+    return int(comm.allreduce(mine, MPI.MAX))
+
+
+def _on_plane(
+    tagged: TaggedMesh, face: str, point: Floats, normal: Floats, reach: float
+) -> tuple[Ints, Floats, Floats]:
+    """Of points that face a plane of the box within reach: their numbers, the normal out of the box, and the distances."""
+    axis, sign = "xyz".index(face[0]), 1.0 if face[1] == "+" else -1.0
+    plane = tagged.upper[axis] if sign > 0 else tagged.lower[axis]
+    direction = np.zeros(tagged.dim)
+    direction[axis] = sign
+    distance = sign * (plane - point[:, axis])
+    # cos 2α of the angle α to the plane's normal is that to the mirror image of the wall, which counts for steepness.
+    keep = np.flatnonzero(
+        (distance <= reach) & (2 * (normal @ direction) ** 2 - 1 > STEEPEST) & (normal @ direction > 0)
+    )
+    return keep, direction, distance[keep]
 
 
 def _opposite(walls: Facets, point: Floats, normal: Floats, reach: float) -> tuple[Ints, Hits, Floats]:
@@ -238,10 +306,10 @@ def _local_pairs(comm: MPI.Comm, broken: BrokenSpace, surface: WallSurface, gath
     """Of the pairs of all ranks those that this rank needs, on an index map with all their dofs."""
     imap, bs = broken.space.dofmap.index_map, broken.block_size
     start, stop = imap.local_range
-    dofs, home = gathered[0], gathered[6]
+    dofs, home = gathered[0], gathered[7]
     owned = (dofs >= start) & (dofs < stop)
     needed = np.flatnonzero(owned.any(axis=1) | (home == comm.rank))
-    dofs, coefficients, normal, gap, area, point, home = (array[needed] for array in gathered)
+    dofs, coefficients, normal, gap, area, point, on_plane, home = (array[needed] for array in gathered)
     ghosts = np.unique(dofs[~owned[needed]])
     ends = np.cumsum(comm.allgather(stop - start))
     owners = np.searchsorted(ends, ghosts, side="right").astype(np.int32)
@@ -261,6 +329,7 @@ def _local_pairs(comm: MPI.Comm, broken: BrokenSpace, surface: WallSurface, gath
         normal,
         gap,
         area,
+        on_plane,
         home == comm.rank,
         point,
         float(surface.areas.sum()),

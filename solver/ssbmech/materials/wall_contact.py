@@ -44,12 +44,12 @@ class WallContactLaw:
 
     Attributes:
         stiffness: K [MPa/µm].
-        friction: µ [-], 0 for smooth walls.
+        friction: µ [-], 0 for smooth walls; one, or (points,).
         shear_stiffness: K_t of walls that stick [MPa/µm]; without effect on smooth walls.
     """
 
     stiffness: float
-    friction: float = 0.0
+    friction: float | Floats = 0.0
     shear_stiffness: float = 1.0
 
     def respond(self, gap: Floats, sliding: Floats, slip: Floats) -> WallResponse:
@@ -78,7 +78,7 @@ class WallContactLaw:
         closed = gap < 0.0
         along = np.einsum("pi,pj->pij", normal, normal)
         out: Floats = self.stiffness * closed[:, None, None] * along
-        if self.friction == 0.0:
+        if not np.any(self.friction):
             return out
         across = np.eye(normal.shape[1]) - along
         answer = self.respond(gap, sliding, slip)
@@ -88,7 +88,8 @@ class WallContactLaw:
         direction = (sliding - slip) / safe[:, None]
         turning = across - np.einsum("pi,pj->pij", direction, direction)
         cone = (self.friction * answer.pressure / safe)[:, None, None] * turning
-        cone -= self.friction * self.stiffness * np.einsum("pi,pj->pij", direction, normal)
+        friction = np.broadcast_to(self.friction, gap.shape)
+        cone -= self.stiffness * friction[:, None, None] * np.einsum("pi,pj->pij", direction, normal)
         sticks = (closed & ~slides)[:, None, None]
         out += np.where(sticks, self.shear_stiffness * across, np.where(slides[:, None, None], cone, 0.0))
         return out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,8 @@ class WallContact:
         self.index_map: Any = self.pairs.index_map
         self.block_size = self.pairs.block_size
         self._vector = la.vector(self.index_map, self.block_size, dtype=np.float64)
-        self._weight = 0.5 * self.pairs.area
+        self._weight = self.pairs.weight
+        self._points = replace(self.law, friction=np.where(self.pairs.on_plane, 0.0, self.law.friction))
         self._to_owned = csr_array(csr_array(self.pairs.jump.T)[: self.pairs.owned])
         self._slip = np.zeros_like(self.pairs.normal)
         self._shear = np.zeros_like(self.pairs.normal)
@@ -76,7 +77,7 @@ class WallContact:
         opening = np.einsum("pi,pi->p", pairs.normal, jump)
         self._gap = pairs.gap + opening
         self._sliding = jump - opening[:, None] * pairs.normal
-        self._response = self.law.respond(*self.state)
+        self._response = self._points.respond(*self.state)
 
     @property
     def state(self) -> tuple[Floats, Floats, Floats]:
@@ -104,7 +105,7 @@ class WallContact:
         return rows, columns
 
     def tangent(self) -> Floats:
-        blocks = self.law.tangent(*self.state, self.pairs.normal)
+        blocks = self._points.tangent(*self.state, self.pairs.normal)
         product = _sandwich(self._to_owned, self._weight[:, None, None] * blocks, self.pairs.jump)
         out = np.zeros(self._keys.size)
         out[np.searchsorted(self._keys, _keys(product))] = product.data
@@ -122,7 +123,7 @@ class WallContact:
         weight = self._weight[here]
         stored = float(weight @ self.law.stored(self._response)[here])
         out = [EnergyShare("contact_energy", "stored", stored)]
-        if self.law.friction > 0.0:
+        if np.any(self._points.friction > 0.0):
             mean = 0.5 * (self._response.shear + self._shear)
             work = np.einsum("pi,pi->p", mean, self._response.slip - self._slip)
             out.append(EnergyShare("friction_dissipation", "increment", float(weight @ work[here])))
@@ -134,7 +135,7 @@ class WallContact:
         pressure = self.pressure
         closed = here & (pressure > 0.0)
         sums = comm.allreduce(np.array([area[closed].sum(), area[closed] @ pressure[closed]]))
-        deepest = comm.allreduce(float(-self._gap[closed].min(initial=0.0)), MPI.MAX)
+        deepest = comm.allreduce(float((-self._gap[closed]).max(initial=0.0)), MPI.MAX)
         whole = self.pairs.wall_area
         return WallFigures(deepest, float(sums[0]) / whole if whole > 0.0 else 0.0, float(sums[1]))
 
