@@ -223,9 +223,11 @@ def pair_walls(
     lonely = np.setdiff1d(np.arange(point.shape[0]), keep)
     for face in planes:
         dof = _dof_on_face(tagged, broken, face)
-        here, direction, distance = _on_plane(tagged, face, point[lonely], normal[lonely], reach)
         if dof < 0:
             continue
+        here, direction, distance = _on_plane(
+            tagged, surface.facets, face, point[lonely], normal[lonely], reach
+        )
         here = lonely[here]
         blocks, coefficients = surface.dofs[facet[here]], np.zeros((here.size, near.shape[1]))
         coefficients[:, 0] = 1.0
@@ -268,18 +270,19 @@ def _dof_on_face(tagged: TaggedMesh, broken: BrokenSpace, face: str) -> int:
 
 
 def _on_plane(
-    tagged: TaggedMesh, face: str, point: Floats, normal: Floats, reach: float
+    tagged: TaggedMesh, walls: Facets, face: str, point: Floats, normal: Floats, reach: float
 ) -> tuple[Ints, Floats, Floats]:
-    """Of points that face a plane of the box within reach: their numbers, the normal out of the box, and the distances."""
+    """Of points that face a plane of the box within reach, with no wall between: numbers, normal out of the box, distances."""
     axis, sign = "xyz".index(face[0]), 1.0 if face[1] == "+" else -1.0
     plane = tagged.upper[axis] if sign > 0 else tagged.lower[axis]
     direction = np.zeros(tagged.dim)
     direction[axis] = sign
     distance = sign * (plane - point[:, axis])
     # cos 2α of the angle α to the plane's normal is that to the mirror image of the wall, which counts for steepness.
-    keep = np.flatnonzero(
-        (distance <= reach) & (2 * (normal @ direction) ** 2 - 1 > STEEPEST) & (normal @ direction > 0)
-    )
+    cosine = normal @ direction
+    keep = np.flatnonzero((distance <= reach) & (cosine > 0) & (2 * cosine**2 - 1 > STEEPEST))
+    hits = first_hits(point[keep], np.broadcast_to(direction, (keep.size, tagged.dim)), walls, reach)
+    keep = keep[hits.distance >= distance[keep]]
     return keep, direction, distance[keep]
 
 
