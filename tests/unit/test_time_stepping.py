@@ -80,6 +80,24 @@ def test_a_length_that_failed_is_not_soon_tried_again() -> None:
     assert len(rejected) <= 1 + len(taken) / 10
 
 
+def test_a_length_that_failed_is_forgotten_once_it_succeeds() -> None:
+    """An obstacle at one time, passed in short steps: the steps grow by the growth factor as soon as one is as long as the rejected one."""
+    evolution = Scripted(longest=40.0)
+    control = StepControl(10.0, 1.0, 1000.0, 1.6, 0.5, 8)
+    segment = Segment(0, "rest", 0.0, 20_000.0, {}, 1000.0, lambda: None, lambda elapsed, dt: None)
+    stepper = TimeStepper(evolution, control, lambda line: None)  # type: ignore[arg-type]
+    taken = []
+    for accepted in stepper.run([segment]):
+        taken.append(accepted.time_step)
+        if stepper.rejected == 1:
+            evolution.longest = float("inf")
+    failed = next(step for step in evolution.tried if step > 40.0)
+    passed = next(n for n, step in enumerate(taken) if step >= failed)
+    assert stepper.rejected == 1
+    assert taken[passed + 1] == pytest.approx(1.6 * taken[passed])
+    assert max(taken) == 1000.0
+
+
 def test_a_step_that_fails_at_the_minimum_ends_the_run() -> None:
     with pytest.raises(StepFailedError, match=r"programme step 0 .*time step 1\.25 s: too long"):
         steps(Scripted(longest=0.5), 100.0)

@@ -201,6 +201,11 @@ class Laminate:
     def solve(self) -> int:
         """Solve the step, then make damage and fields history; energies of the step go to ``energy``."""
         iterations = self.system.solve()
+        self.accept()
+        return iterations
+
+    def accept(self) -> None:
+        """Make what was solved history."""
         self._account()
         damage = {
             pair: self._point_values(form)[self._rows[pair]] for pair, form in self._damage_forms.items()
@@ -208,7 +213,6 @@ class Laminate:
         self.system.accept()
         for pair, values in damage.items():
             self.damage.x.array[self._rows[pair]] = values
-        return iterations
 
     def _compile_probes(self) -> None:
         interface = self.setting.interface_mesh

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 import support_coupled as sc
+from support_mechanics import Laminate
 from test_coupled_particle import CASE
+from test_snap_back import AREA, HEIGHT, PEAK
 from test_v10_cohesive_patch import MODE_I, PAIR, blocks, pulled
 
 from ssbmech.evolution import Evolution
 from ssbmech.materials.cohesive import RELATIVE_VISCOSITY
+from ssbmech.solve.stepping import Segment, StepControl, StepFailedError, TimeStepper
+from ssbmech.solve.system import CoupledSystem
+from ssbmech.stack.platen import Platen
 
 
 def test_default_is_a_share_of_the_programme_step(shared_tmp_path: Path) -> None:
@@ -35,6 +40,61 @@ def test_default_is_a_share_of_the_programme_step(shared_tmp_path: Path) -> None
     assert RELATIVE_VISCOSITY * 5000.0 == 1.0
     assert found[1.0, None] == pytest.approx(found[1.0, 1.0], rel=1e-12)
     assert found[0.1, None] < 0.99 * found[1.0, 1.0]
+
+
+@dataclass
+class Pulling:
+    """Blocks in time, as the stepper wants them."""
+
+    problem: Laminate
+
+    @property
+    def system(self) -> CoupledSystem:
+        return self.problem.system
+
+    def set_time_step(self, seconds: float) -> None:
+        self.problem.setting.time_step.value = seconds
+
+    def set_current(self, current: float) -> None:
+        pass
+
+    def monitored(self) -> dict[str, float]:
+        return {}
+
+    def commit(self) -> None:
+        self.problem.accept()
+
+
+def test_default_carries_a_snap_back(shared_tmp_path: Path) -> None:
+    """Blocks of 150 µm, which snap back, pulled at a steady rate: steps of a tenth of the whole on both sides of it, and none is lost.
+
+    Without viscosity no step beyond the peak has an equilibrium near the last one, however short it is.
+    """
+    duration = 100.0
+    outcome = {}
+    for viscosity in (None, 0.0):
+        law = replace(MODE_I, viscosity=viscosity)
+        problem = blocks(shared_tmp_path, law, [1, 1, 2], 1, ("platen_displacement",), height=HEIGHT)
+        platen = pulled(problem)
+        problem.setting.duration.value = duration
+
+        def drive(elapsed: float, dt: float, platen: Platen = platen) -> None:
+            platen.locked_extent = 1.2 * PEAK * elapsed / duration
+
+        segment = Segment(0, "press", 0.0, duration, {}, 10.0, lambda: None, drive)
+        stepper = TimeStepper(Pulling(problem), StepControl(5.0, 1e-4, 10.0, 1.6, 0.5, 8), lambda line: None)
+        if viscosity == 0.0:
+            with pytest.raises(StepFailedError, match="displacement"):
+                list(stepper.run([segment]))
+        else:
+            steps = [accepted.time_step for accepted in stepper.run([segment])]
+            outcome = {"steps": len(steps), "rejected": stepper.rejected, **problem.energy}
+            assert sum(steps) == pytest.approx(duration)
+            assert problem.damage_range(PAIR)[0] == pytest.approx(1.0, abs=1e-9)
+            assert problem.energy["fracture_dissipation"] == pytest.approx(0.5 * AREA, rel=1e-9)
+            assert problem.energy["stored"] == pytest.approx(0.0, abs=1e-9)
+    print(outcome)
+    assert outcome["steps"] < 60
 
 
 def test_duration_of_every_kind_of_step(shared_tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ TIME_TOLERANCE = 1e-6
 """Share of a step to which a limit is located."""
 
 _CAUTION, _FORGETTING = 0.6, 1.05
-"""After a rejection steps stay below this share of the rejected one, a limit that rises by this factor with every step."""
+"""After a rejection steps stay below this share of the rejected one, a limit that rises by this factor with every step and goes when
+a step as long as the rejected one has been taken."""
 
 
 class StepFailedError(RuntimeError):
@@ -105,7 +106,7 @@ class TimeStepper:
         self.evolution, self.control, self.notice = evolution, control, notice
         self.time, self.steps, self.rejected = 0.0, 0, 0
         self._growth: tuple[float, dict[str, Floats]] | None = None
-        self._ceiling = np.inf
+        self._ceiling = self._rejected_step = np.inf
 
     def run(self, segments: list[Segment]) -> Iterator[Accepted]:
         """Yield every accepted step before its history is committed, then commit it."""
@@ -158,6 +159,8 @@ class TimeStepper:
     def _next(self, step: float, dt: float, iterations: int) -> float:
         """The next time step: longer after an easy step, shorter after a hard one, not soon again as long as a rejected one."""
         control = self.control
+        if step >= self._rejected_step:
+            self._ceiling = self._rejected_step = np.inf
         factor = control.target_iterations / max(iterations, 1)
         if factor < 1.0:
             return max(step * max(factor, control.shrink), control.minimum)
@@ -177,7 +180,7 @@ class TimeStepper:
     def _shorter(self, segment: Segment, elapsed: float, step: float, error: SolveError) -> tuple[float, int]:
         """Reject a step because of ``error`` and attempt a shorter one."""
         self.rejected += 1
-        self._ceiling = _CAUTION * step
+        self._ceiling, self._rejected_step = _CAUTION * step, step
         self._restore()
         self._growth = None
         smaller = step * self.control.shrink
