@@ -162,6 +162,8 @@ def cracks(series: Series, boundaries: Sequence[CrackSection], every: Sequence[C
         axes = figure.subplots()
         curves = (("grain boundaries", boundaries, style.RED), ("all interfaces", every, style.BLUE))
         for text, sections, colour in curves:
+            if sections is boundaries and not np.any(fractions(sections) > 0.0):
+                continue  # no grains, or none that part
             at = np.interp([section.time for section in sections], series["time"], x)
             axes.plot(at, 100.0 * fractions(sections), "o-", color=colour, label=text, markersize=3)
         _finish(axes, label, "Crack area of the active material (%)")
