@@ -1,5 +1,5 @@
 #!/bin/bash
-# Makes the pictures of the README with the program itself: meshes, the full demo, and coarse variants of the cases (20 minutes on 2
+# Makes the pictures of the README with the program itself: meshes, the full demo, and coarse variants of the cases (25 minutes on 2
 # cores). `docs/gallery.sh meshes` makes those of the meshes only (a minute).
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
@@ -46,3 +46,15 @@ coarse ncm811_lpscl/p50 p50
 ./ssbmech report runs/gallery/{p0.5,p5,p50} --label "0.5 MPa" --label "5 MPa" --label "50 MPa" --compare docs/images/pressure.png
 ./ssbmech run cases/ncm811_lpscl/case.yaml -n 2 -o runs/gallery/demo --overwrite
 cp runs/gallery/demo/report/{section,interfaces}.png docs/images/
+for variant in random case single; do
+    ./ssbmech run "cases/polycrystal_ncm811/$variant.yaml" -n 2 -o "runs/gallery/crystal_$variant" --overwrite
+done
+environment/exec.sh python3 - <<'CRYSTALS'
+from PIL import Image
+
+sections = [Image.open(f"runs/gallery/crystal_{name}/report/section.png").convert("RGB") for name in ("random", "case", "single")]
+row = Image.new("RGB", (sum(each.width for each in sections), max(each.height for each in sections)), "white")
+for number, each in enumerate(sections):
+    row.paste(each, (sum(other.width for other in sections[:number]), 0))
+row.resize((row.width * 2 // 3, row.height * 2 // 3)).quantize(256).save("docs/images/crystals.png", optimize=True)
+CRYSTALS
