@@ -48,11 +48,11 @@ phases:
     conduction: {carrier: ionic, conductivity: 0.19 S/m}
 interfaces:
   - between: [CAM, SE]
-    cohesion: {stiffness: 2e16 Pa/m, strength: 20 MPa, toughness: 0.1 J/m^2, shear_strength: 30 MPa,
+    cohesion: {stiffness: 2e16 Pa/m, contact_stiffness: 2e16 Pa/m, strength: 20 MPa, toughness: 0.1 J/m^2, shear_strength: 30 MPa,
                shear_toughness: 0.3 J/m^2, viscosity: 60 s}
     charge_transfer: {exchange_current_density: {expression: "2*sqrt(x*(1-x))", unit: A/m^2}}
   - between: [CAM, CAM]
-    cohesion: {stiffness: 2e16 Pa/m, strength: 30 MPa, toughness: 0.2 J/m^2, viscosity: 60 s}
+    cohesion: {stiffness: 2e16 Pa/m, contact_stiffness: 2e16 Pa/m, strength: 30 MPa, toughness: 0.2 J/m^2, viscosity: 60 s}
     contact_conductance: {conductance: 1e6 S/m^2}
 electrons: {path: wired, conductance: 1e11 S/m^3}
 stack:
