@@ -61,7 +61,7 @@ class FiniteStrainSolid:
 
     def _stretch(self, x: Any) -> Any:
         """F_ch (3x3)."""
-        return ufl.Identity(3) + self.chemical_strain.tensor(x)  # type: ignore[union-attr]
+        return self.chemical_strain.stretch(x)  # type: ignore[union-attr]
 
     def _x(self, previous: bool) -> Any:
         if self.chemical_strain is None or "stoichiometry" not in self.setting:
@@ -147,20 +147,23 @@ class FiniteStrainSolid:
         return {"displacement": ratio * ufl.inner(kirchhoff, spatial) * self.setting.dx(self.phase)}
 
     def stress_work(self, weight: Any) -> ufl.Form:
-        """−∫ ∂(J_ch W)/∂x w dX, the work of the stress per lithium added; at small strain ∫ σ : ∂ε_ch/∂x w dx."""
+        """−∫ ∂(J_ch W)/∂x w dX, the work of the stress per lithium added; at small strain ∫ σ : ∂ε_ch/∂x w dx.
+
+        In an elastic phase it is taken at the vertices, as the storage of lithium is.
+        """
         variable = ufl.variable(self.setting["stoichiometry"].value)
         rate = ufl.diff(self._stretch(variable), variable) * ufl.inv(self._stretch(variable))
-        return self._lithium_power(rate, weight, previous=False)
+        dx = self.setting.dx_nodal(self.phase) if self.points is None else self.setting.dx(self.phase)
+        return self._lithium_power(rate, previous=False) * weight * dx
 
-    def _lithium_power(self, rate: Any, weight: Any, previous: bool) -> ufl.Form:
-        """∫ J_ch (M : L − W tr L) w dX with L = ∂F_ch/∂x F_ch⁻¹ and the Mandel stress M = F_eᵀ τ F_e⁻ᵀ."""
+    def _lithium_power(self, rate: Any, previous: bool) -> Any:
+        """J_ch (M : L − W tr L) with L = ∂F_ch/∂x F_ch⁻¹ and the Mandel stress M = F_eᵀ τ F_e⁻ᵀ."""
         ratio = self._chemical_ratio(previous)
         fe = self._mechanical(previous)
         deviator, mean = self._deviator(previous), self._mean_stress(previous)
         mandel = ufl.transpose(fe) * deviator * ufl.transpose(ufl.inv(fe))
         energy = self._shear_energy(previous) + self._volume_energy(previous)
-        density = ratio * (ufl.inner(mandel, rate) + (mean - energy) * ufl.tr(rate))
-        return density * weight * self.setting.dx(self.phase)
+        return ratio * (ufl.inner(mandel, rate) + (mean - energy) * ufl.tr(rate))
 
     # -- energies --------------------------------------------------------------------------------------------------
 
@@ -192,10 +195,10 @@ class FiniteStrainSolid:
 
     def _chemical_work(self, x: Any, old: Any) -> ufl.Form:
         """∫ ∂(J_ch W)/∂x Δx dX by the trapezoidal rule."""
-        work = None
+        power = None
         for value, previous in ((x, False), (old, True)):
             variable = ufl.variable(value)
             rate = ufl.diff(self._stretch(variable), variable) * ufl.inv(self._stretch(variable))
-            part = self._lithium_power(rate, -0.5 * (x - old), previous)
-            work = part if work is None else work + part
-        return work
+            part = self._lithium_power(rate, previous)
+            power = part if power is None else power + part
+        return -0.5 * (x - old) * power * self.setting.dx(self.phase)

@@ -24,8 +24,8 @@ class Lithium:
     Stress part (row ``stress_potential``):  ∫ [s + (σ : ∂ε_ch/∂x)/q] z dx = 0
 
     µ = −F U_ocp(x) − σ : ∂ε_ch/∂c (F. C. Larché and J. W. Cahn, Acta Metall. 21 (1973) 1051); isotropic: −F U − Ω σ_h. The storage term
-    and the stress row are integrated at the vertices, so that their mass matrices are diagonal: no overshoots on
-    coarse meshes, and the amount of lithium is the sum over the nodes exactly.
+    and, in elastic phases, the stress row are integrated at the vertices, so that their mass matrices are diagonal: no overshoots
+    on coarse meshes, and the amount of lithium is the sum over the nodes exactly.
 
     Attributes:
         charge_density: q [pC/µm³].
@@ -80,13 +80,21 @@ class Lithium:
         x, s = self.setting["stoichiometry"], self.setting["stress_potential"]
         nodal, dx = self.setting.dx_nodal(self.phase), self.setting.dx(self.phase)
         storage = self.charge_density * (x.value - x.previous) / self.setting.time_step * x.test * nodal
-        stress = s.value * s.test * nodal
+        stress = s.value * s.test * self._stress_measure()
         if self.solid is not None and self.solid.chemical_strain is not None:
             stress += self.solid.stress_work(s.test / self.charge_density)
         return {
             "stoichiometry": storage - ufl.dot(self.flux(), ufl.grad(x.test)) * dx,
             "stress_potential": stress,
         }
+
+    def _stress_measure(self) -> Any:
+        """At the vertices, as the stress is; or at the integration points, where a plastic history keeps the stress there.
+
+        Stress from inside the cells with a mass lumped at the vertices would be off by O(h) at the surface of a particle.
+        """
+        plastic = self.solid is not None and bool(self.solid.states())
+        return self.setting.dx(self.phase) if plastic else self.setting.dx_nodal(self.phase)
 
     def content(self, previous: bool = False) -> ufl.Form:
         """Lithium in the phase [pC]."""
