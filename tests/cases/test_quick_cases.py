@@ -22,7 +22,13 @@ from ssbmech.case import load_case
 
 ROOT = Path(__file__).parents[2]
 CASES = ROOT / "cases"
-QUICK = ("ncm811_lpscl/quick", "lco_lpscl/quick", "ltvo_lpscl/quick", "tomography/quick")
+QUICK = (
+    "ncm811_lpscl/quick",
+    "lco_lpscl/quick",
+    "ltvo_lpscl/quick",
+    "tomography/quick",
+    "pores_lpscl/case",
+)
 LONGER = (
     "irregular_ncm811/case",
     "polycrystal_ncm811/case",
@@ -172,3 +178,16 @@ def test_lithium_reaches_grains_without_electrolyte(run: Run) -> None:
     assert max(inside) < 0.9084 - 0.02  # all have lost lithium
     assert min(inside) > min(outside)  # to those outside
     assert abs(result.summary["balance"]["lithium"]) <= 1e-8
+
+
+def test_walls_of_pores_bear(run: Run) -> None:
+    """They meet under pressure, part again in places on release, and never overlap by more than the case allows."""
+    result = run("pores_lpscl/case")
+    contact = result.series["wall_contact_fraction"]
+    assert contact[0] == 0.0
+    assert max(contact) > 0.04
+    assert 0.1 * max(contact) < contact[-1] < 0.5 * max(contact)
+    block = load_case(CASES / "pores_lpscl/case.yaml").pore_walls
+    assert block is not None
+    assert max(result.series["wall_penetration"]) < block.penetration_tolerance
+    assert result.series["contact_energy"][-1] > 0.0
