@@ -81,6 +81,7 @@ class Specimen:
         laws: phase -> keyword arguments of its solid (law, chemical_strain, flow).
         held: (face, axis) whose displacement :meth:`move` prescribes, 0 at first.
         pressed: outer faces with a pressure, which at finite strain acts on the deformed face.
+        extra: further terms, made from the setting.
         force: scale of the nodal forces [pN]; a step has converged below ``tolerance`` times it.
     """
 
@@ -91,6 +92,7 @@ class Specimen:
     finite: bool = False
     pressed: Sequence[str] = ()
     bonds: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    extra: Callable[[Setting], list[Any]] = lambda setting: []
     force: float = 100.0
     tolerance: float = 1e-10
     quadrature: int = 2
@@ -113,7 +115,7 @@ class Specimen:
         kind = FiniteStrainSolid if self.finite else SmallStrainSolid
         self.solids = {name: kind(self.setting, name, **law) for name, law in self.laws.items()}
         self.pressure = {face: fem.Constant(self.tagged.mesh, 0.0) for face in self.pressed}
-        self._terms = [*self.solids.values(), *self._bonds(), *self._pressures()]
+        self._terms = [*self.solids.values(), *self._bonds(), *self._pressures(), *self.extra(self.setting)]
         self._constraints = self._held()
         if swelling:
             x = self.setting["stoichiometry"]
