@@ -151,8 +151,7 @@ def decayed(n: int, dim: int, wave: np.ndarray, steps: int = 2) -> float:
 def test_fourier_mode(dim: int) -> None:
     """x = 1/2 + A cos(k·r) decays as 1/(1 + k·D k Δt) a step, for a wave vector that is no axis of the crystal: second order in space."""
     wave = np.array([2.0, -1.5, 1.0])[:dim]
-    sizes = (8, 16) if dim == 3 else (8, 16)
-    coarse, fine = (decayed(n, dim, wave) for n in sizes)
+    coarse, fine = (decayed(n, dim, wave) for n in (8, 16))
     print(f"{dim} dimensions: {coarse:.2e}, {fine:.2e}")
     assert fine < 1e-4
     assert sc.orders([coarse, fine])[0] > 1.8
