@@ -28,7 +28,8 @@ class Cohesion:
     Attributes:
         damage: d at the beginning of the step, at the quadrature points of the interface mesh.
         friction: between what is broken; None for smooth faces.
-        slip: s at the beginning of the step, likewise; None without friction.
+        slip: s at the beginning of the step, likewise; None without friction. It is kept in fixed axes and projected on the faces as
+            they lie: exact at small strain, and at finite strain for faces that turn by small angles between slip and stick.
     """
 
     setting: Setting
@@ -81,7 +82,12 @@ class Cohesion:
         return cohesive + self.new_damage()[1] * self._sliding(self.friction).traction
 
     def contact_pressure(self) -> Any:
+        """Pressure [MPa] between closed faces at the end of the step."""
         return self.law.contact_pressure(self.jump, self.normal)
+
+    def old_contact_pressure(self) -> Any:
+        """The same at the beginning of the step."""
+        return self.law.contact_pressure(self.old_jump, self.normal)
 
     def residual(self) -> dict[str, ufl.Form]:
         v = self.setting["displacement"].test
@@ -94,13 +100,14 @@ class Cohesion:
         assert self.slip is not None
         _, sliding = self.law.opening(self.jump, self.normal)
         _, old_sliding = self.law.opening(self.old_jump, self.normal)
+        _, slip = self.law.opening(self.slip("+"), self.normal)  # in the faces as they lie now
         _, mixity = self.law.effective(self.jump, self.normal)
         _, broken = self.new_damage()
         old_broken = self.law.broken_fraction(self.damage("+"), mixity)
         kept = old_broken / ufl.conditional(ufl.gt(broken, _UNBROKEN), broken, 1.0)
-        trial = friction.trial(sliding, old_sliding, self.slip("+"), kept)
+        trial = friction.trial(sliding, old_sliding, slip, kept)
         traction = friction.traction(trial, self.contact_pressure())
-        return _Sliding(sliding, broken, old_broken, kept, trial, traction, old_sliding - self.slip("+"))
+        return _Sliding(sliding, broken, old_broken, kept, trial, traction, old_sliding - slip)
 
     def new_slip(self) -> Any:
         """s at the end of the step [µm]; zero where the bond is whole."""
