@@ -68,6 +68,14 @@ def test_tangent(shared_tmp_path: Path, name: str) -> None:
     assert error < 1e-6
 
 
+def test_tangent_at_finite_strain(shared_tmp_path: Path) -> None:
+    """The normal and with it all of the sliding follow the deformed faces."""
+    bench = Bench(shared_tmp_path)
+    bench.setting.finite_strain = True
+    error = bench.mismatch(rubbing(bench, FACE, EQUAL, 0.6), 1e-5)
+    assert error < 1e-6
+
+
 def test_states_stick_and_slip(shared_tmp_path: Path) -> None:
     """Otherwise the tangents above would show less than they claim: areas of what is broken, closed, and sticks or slips."""
     shares = {}
