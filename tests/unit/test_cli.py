@@ -92,7 +92,8 @@ def call(environment: dict[str, str], tmp_path: Path) -> Call:
 @pytest.fixture
 def bad(tmp_path: Path) -> Path:
     file = tmp_path / "bad.yaml"
-    file.write_text(MINIMAL.read_text().replace("poisson_ratio: 0.37", "poison_ratio: 0.37"))
+    text = MINIMAL.read_text().replace("poisson_ratio: 0.37", "poison_ratio: 0.37")
+    file.write_text(text.replace("conductivity: 2 mS/cm", "conductivity: 2 mS"))
     return file
 
 
