@@ -103,10 +103,9 @@ def _candidates(tree: cKDTree, points: Floats, radius: float) -> Iterator[tuple[
     counts = tree.query_ball_point(points, radius, return_length=True)
     batch = np.cumsum(counts) // _BATCH
     for start, stop in zip(*_runs(batch), strict=True):
-        found = tree.query_ball_point(points[start:stop], radius, return_sorted=True)
         if counts[start:stop].sum() > 0:
-            candidate = np.concatenate([np.asarray(each, dtype=np.int64) for each in found])
-            yield np.repeat(np.arange(start, stop), counts[start:stop]), candidate
+            near = cKDTree(points[start:stop]).sparse_distance_matrix(tree, radius, output_type="ndarray")
+            yield start + near["i"], near["j"]
 
 
 def _runs(values: Ints) -> tuple[Ints, Ints]:
