@@ -43,6 +43,8 @@ CONVERSIONS = [
     ("volume", "1e-18 m^3", 1.0),
     ("angle", "0.5 rad", 28.64788975654116),
     ("lattice parameter", "0.2872 nm", 2.872),
+    ("rate", "6 min^-1", 0.1),
+    ("molar energy", "37 kJ/mol", 37000.0),
 ]
 
 
