@@ -52,6 +52,11 @@ def block(folder: Path, cells: int = 1, name: str = "solid") -> TaggedMesh:
     )
 
 
+def square(folder: Path) -> TaggedMesh:
+    """The unit square, for plane strain."""
+    return meshed(folder / "square.msh", lambda path: layered_block(path, [1.0], [1.0], ["solid"], [2, [2]]))
+
+
 def octant(folder: Path, a: float, b: float | None, sizes: Sequence[float]) -> TaggedMesh:
     """The octant of a sphere ``core`` (of radius a), and of a ``shell`` to radius b."""
     return meshed(folder / f"octant{a}_{b}_{sizes[1]}.msh", lambda path: concentric_octant(path, a, b, sizes))
@@ -141,7 +146,10 @@ class Specimen:
     def _pressures(self) -> list[Any]:
         u, normal, out = self.setting["displacement"], self.setting.normal, []
         if self.finite:
-            normal = cofactor(deformation_gradient(u.value)) * normal
+            dim = self.tagged.dim
+            padded = ufl.as_vector([*(normal[i] for i in range(dim)), *[0] * (3 - dim)])
+            turned = cofactor(deformation_gradient(u.value)) * padded
+            normal = ufl.as_vector([turned[i] for i in range(dim)])
         for face, value in self.pressure.items():
             out.append(Added({"displacement": value * ufl.dot(normal, u.test) * self.setting.ds(face)}))
         return out
@@ -149,7 +157,8 @@ class Specimen:
     def _held(self) -> dict[str, Constraints]:
         broken = self.setting["displacement"].broken
         self._dofs = {
-            (face, axis): 3 * face_dofs(self.tagged, broken, face) + axis for face, axis in self.held
+            (face, axis): self.tagged.dim * face_dofs(self.tagged, broken, face) + axis
+            for face, axis in self.held
         }
         dofs = np.unique(np.concatenate(list(self._dofs.values()))).astype(np.int32)
         return {"displacement": Constraints(dofs, np.zeros(dofs.size))}
@@ -166,7 +175,8 @@ class Specimen:
         constraint = self._constraints["displacement"]
         points = self.setting["displacement"].broken.space.tabulate_dof_coordinates()
         dofs = constraint.prescribed
-        constraint.values[:] = function(points)[dofs // 3, dofs % 3]
+        dim = self.tagged.dim
+        constraint.values[:] = function(points)[dofs // dim, dofs % dim]
 
     def swell(self, value: float | Callable[[Floats], Floats]) -> None:
         """Prescribe the stoichiometry, a number or a function of place, (n, 3) -> (n,)."""
@@ -214,7 +224,7 @@ class Specimen:
     def reaction(self, face: str, axis: int) -> float:
         """Force [uN = MPa um²] that the body exerts along an axis on what holds a face, at the end of the last step."""
         constraint = self._constraints["displacement"]
-        owned = constraint.prescribed < 3 * self.setting["displacement"].broken.owned
+        owned = constraint.prescribed < self.tagged.dim * self.setting["displacement"].broken.owned
         here = np.isin(constraint.prescribed[owned], self._dofs[face, axis])
         rows = self.system.numbering.idle["displacement"]
         values = np.zeros(self.system.numbering.count["displacement"])
@@ -225,7 +235,7 @@ class Specimen:
         """(owned nodes, 3) forces of all terms at the current fields."""
         self.system.evaluate()
         values = self.system._assemble_rows()["displacement"]
-        return values.reshape(-1, 3)
+        return values.reshape(-1, self.tagged.dim)
 
     def _account(self) -> None:
         if self._energy_forms is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support_inelastic import Specimen, block
+from support_inelastic import Specimen, block, square
 from support_mechanics import SE
 
 from ssbmech.materials.plasticity import FlowLaw
@@ -84,3 +84,31 @@ def test_reverse_yield(shared_tmp_path: Path) -> None:
         specimen.step()
     strain = limit / M + (600.0 - limit) / K - 2 * limit / M - (600.0 + 500.0 - 2 * limit) / K
     assert shift() == pytest.approx(strain, rel=1e-8)
+
+
+@pytest.mark.parametrize("finite", [False, True])
+def test_plane_strain(shared_tmp_path: Path, finite: bool) -> None:
+    """The same in two dimensions: the stress out of the plane, of which only the plastic history knows, is the lateral one."""
+    cube, plane = (
+        Specimen(
+            tagged,
+            {"solid": {"law": SE, "flow": FlowLaw(YIELD, 300.0)}},
+            held,
+            2,
+            finite,
+            [top],
+            tolerance=1e-12,
+        )
+        for tagged, held, top in (
+            (block(shared_tmp_path), WALLS, "z+"),
+            (square(shared_tmp_path), (("x-", 0), ("x+", 0), ("y-", 1)), "y+"),
+        )
+    )
+    for pressure in (600.0, 0.0):
+        cube.pressure["z+"].value = plane.pressure["y+"].value = pressure
+        cube.step()
+        plane.step()
+        found, expected = plane.solids["solid"].stress(), cube.solids["solid"].stress()
+        assert plane.mean(found[2, 2]) == pytest.approx(cube.mean(expected[0, 0]), rel=1e-8)
+        assert plane.mean(found[0, 0]) == pytest.approx(cube.mean(expected[0, 0]), rel=1e-8)
+        assert plane.mean(plane.solids["solid"].plastic_strain()) > 0
