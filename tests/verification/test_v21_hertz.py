@@ -72,21 +72,22 @@ def test_sphere_on_flat(shared_tmp_path: Path) -> None:
     for d in (0.02, 0.04, 0.05):
         problem.prescribe(top, -d)
         assert problem.solve() <= 10
-        if d == 0.02:
-            continue  # six cells across the contact radius
         force, figures = -4 * problem.reaction(top), problem.walls.figures()
         a, expected = approach(force)
-        # 3 % asked: a cell more or less at the rim changes the area by 20 %, its six points make 3 % of that
+        # The half space: the finite sphere is stiffer by 0.6 a/R and more, 3.9 % at the first step, where 5 % is asked.
+        ratio = force / (4 / 3 * MODULUS * R**0.5 * d**1.5)
+        assert 1.0 < ratio < (1.05 if d == 0.02 else 1 + a / R)
+        if d == 0.02:
+            continue  # six cells across the contact radius
+        # 3 % asked; 1.8 and 1.5 % measured. Twice the stiffness gives -0.8 %: the overlap widens the contact.
         found = np.sqrt(4 / pi * figures.contact_fraction * problem.pairs.wall_area / 2)
         assert found == pytest.approx(a, rel=0.03)
-        # 2 % of the approach, or 3 % of the force: 1.4 % is what is measured at 10 cells, and it falls with the cells
+        # 2 % of the approach, 3 % of the force: 1.3 and 1.7 % measured, less with more cells
         assert d == pytest.approx(expected, rel=0.02)
-        # the half space: the finite sphere is stiffer by half of a/R
-        assert force == pytest.approx(4 / 3 * MODULUS * R**0.5 * d**1.5, rel=0.09)
         # mean square distance from the axis: 2 a²/5 for Hertz's pressure
         pairs, pressure = problem.pairs, problem.walls.pressure
         weight = np.where(pairs.here, pairs.area * pressure, 0.0)
         moments = COMM.allreduce(np.array([weight.sum(), weight @ (pairs.point[:, :2] ** 2).sum(axis=1)]))
-        assert np.sqrt(2.5 * moments[1] / moments[0]) == pytest.approx(a, rel=0.02)
-        assert 0.5 * 4 * moments[0] == pytest.approx(force, rel=0.01)  # normals lean by up to a/2R
+        assert np.sqrt(2.5 * moments[1] / moments[0]) == pytest.approx(a, rel=0.015)
+        assert 0.5 * 4 * moments[0] == pytest.approx(force, rel=1e-3)  # normals lean by up to a/2R
         assert figures.penetration == pytest.approx(1.5 * force / (pi * a**2) / STIFFNESS, rel=0.05)
