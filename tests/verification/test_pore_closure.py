@@ -193,9 +193,9 @@ def test_round_pore(shared_tmp_path: Path) -> None:
         problem.solve()
         expected = max(0.0, 2 * (load - 1) * a / (1 / stiffness + 2 * outward))
         figures = problem.walls.figures()
-        # The polygon of 96 sides has walls nearer to the middle than its corners by 0.05 %, which is 0.0005 a of overlap.
+        # The walls of a polygon of 96 sides are nearer to the middle than its corners by 0.05 % of a; measured 3e-4 just after it closes.
         found = figures.force / problem.pairs.wall_area
-        assert found == pytest.approx(expected, rel=2e-3, abs=2e-3 * closure)
+        assert found == pytest.approx(expected, rel=1e-3)
         assert figures.contact_fraction == pytest.approx(float(load > 1), abs=1e-9)
 
 
