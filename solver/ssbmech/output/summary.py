@@ -21,6 +21,7 @@ CITATIONS = (
     "F. C. Larche, J. W. Cahn, Acta Metall. 21 (1973) 1051: chemical potential of a stressed solid",
     "P. P. Camanho, C. G. Davila, NASA/TM-2002-211737: bilinear cohesive law, onset under mixed mode",
     "M. L. Benzeggagh, M. Kenane, Compos. Sci. Technol. 56 (1996) 439: toughness under mixed mode",
+    "G. Alfano, E. Sacco, Int. J. Numer. Meth. Engng 68 (2006) 542: friction of the broken share of an interface",
     "I. A. Baratta et al., DOLFINx, doi:10.5281/zenodo.10447666",
     "S. Balay et al., PETSc/TAO Users Manual, ANL-21/39",
 )
