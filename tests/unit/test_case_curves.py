@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.interpolate import PchipInterpolator
+from scipy.interpolate import CubicSpline, PchipInterpolator
 
 from ssbmech.case.curve_types import CurveOf, curve_of_x
 from ssbmech.case.curves import Curve, PointsCurve, VolumeStrainCurve
@@ -130,6 +130,29 @@ def test_points_are_pchip() -> None:
     assert curve.derivative(inside) == pytest.approx(reference.derivative()(inside), abs=1e-13)
     expected = [float(reference.integrate(0.3, x)) for x in inside]
     assert curve.integral(0.3, inside) == pytest.approx(expected, abs=1e-15)
+
+
+def test_smooth_points_are_a_natural_spline() -> None:
+    curve = PointsCurve(x=tuple(X), y=tuple(Y), method="smooth")
+    spline = CubicSpline(X, Y, bc_type="natural")
+    inside = np.linspace(X[0], X[-1], 97)
+    # Both evaluate the same cubics; 1e-14 is the rounding of values of 0.1.
+    np.testing.assert_allclose(curve(inside), spline(inside), rtol=0, atol=1e-14)
+    np.testing.assert_allclose(ufl_values(curve, inside), spline(inside), rtol=0, atol=1e-14)
+
+
+def test_smooth_points_have_no_kink_in_their_slope() -> None:
+    """The second derivative, by UFL, is continuous at every point and at the ends; that of PCHIP jumps."""
+    smooth = PointsCurve(x=tuple(X), y=tuple(Y), method="smooth")
+    monotone = PointsCurve(x=tuple(X), y=tuple(Y))
+    eps = 1e-9
+    around = np.array([[x - eps, x + eps] for x in X]).reshape(-1)
+
+    def jumps(curve: Curve) -> np.ndarray:
+        return np.abs(np.diff(ufl_values(curve, around, 2).reshape(-1, 2), axis=1)[:, 0])
+
+    assert jumps(smooth).max() < 1e-5  # third derivative, about 100 here, times 2 eps, and rounding
+    assert jumps(monotone).max() > 0.1
 
 
 def test_points_go_straight_on_beyond_the_ends() -> None:

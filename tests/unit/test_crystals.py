@@ -23,7 +23,9 @@ LICRO2 = Hexagonal(
 
 
 def curves(entry: LatticeEntry) -> tuple[PointsCurve, PointsCurve]:
-    return PointsCurve(x=entry.x, y=entry.a), PointsCurve(x=entry.x, y=entry.c)
+    return PointsCurve(x=entry.x, y=entry.a, method="smooth"), PointsCurve(
+        x=entry.x, y=entry.c, method="smooth"
+    )
 
 
 # -- library -----------------------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ class CurveOf:
     values: Quantity
     argument: Quantity
     variable: str = "x"
-    method: Literal["monotone", "linear"] = "monotone"
+    method: Literal["monotone", "smooth", "linear"] = "monotone"
     beyond: Literal["linear", "constant"] = "linear"
     clip: tuple[float, float] | None = None
     per_argument: Quantity | None = None  # a plain quantity is then the slope of a line through zero
@@ -319,9 +319,10 @@ def curve_of_x(
     name: str,
     sign: Literal["any", "nonnegative", "positive"] = "any",
     clip: tuple[float, float] | None = None,
+    method: Literal["monotone", "smooth"] = "monotone",
 ) -> CurveOf:
     """A curve of the stoichiometry x."""
-    return CurveOf(quantity(name, sign), quantity("pure number"), clip=clip)
+    return CurveOf(quantity(name, sign), quantity("pure number"), method=method, clip=clip)
 
 
 EXCHANGE_CURRENT_CLIP = (1e-3, 1.0 - 1e-3)
@@ -330,7 +331,8 @@ EXCHANGE_CURRENT_CLIP = (1e-3, 1.0 - 1e-3)
 PotentialOfX = Annotated[Curve, curve_of_x("potential")]
 DiffusivityOfX = Annotated[Curve, curve_of_x("diffusivity", "positive")]
 VolumeChangeOfX = Annotated[Curve, curve_of_x("pure number")]
-LatticeParameterOfX = Annotated[Curve, curve_of_x("lattice parameter", "positive")]
+LatticeChangeOfX = Annotated[Curve, curve_of_x("pure number", method="smooth")]
+LatticeParameterOfX = Annotated[Curve, curve_of_x("lattice parameter", "positive", method="smooth")]
 ConductivityOfX = Annotated[Curve, curve_of_x("conductivity", "positive")]
 ExchangeCurrentOfX = Annotated[Curve, curve_of_x("current density", "positive", EXCHANGE_CURRENT_CLIP)]
 PressureOfTime = Annotated[

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.interpolate import PchipInterpolator
+from scipy.interpolate import CubicSpline, PchipInterpolator
 
 from ssbmech.case import expressions
 from ssbmech.case.expressions import DUAL, NUMPY, Array, Dual
@@ -170,11 +170,15 @@ class ExpressionCurve(Curve):
 
 @dataclass(frozen=True, kw_only=True)
 class PointsCurve(Curve):
-    """Points joined by monotone cubics (PCHIP, C1) or straight lines; straight on or constant beyond."""
+    """Points joined by monotone cubics (PCHIP, C1), a smooth spline (C2) or straight lines; straight on or constant beyond.
+
+    Smooth is for what enters through its slope, as strain does into the chemical potential: a kink in the slope is
+    a kink in the driving force of diffusion, at which Newton's method goes to and fro.
+    """
 
     x: tuple[float, ...]
     y: tuple[float, ...]
-    method: Literal["monotone", "linear"] = "monotone"
+    method: Literal["monotone", "smooth", "linear"] = "monotone"
     beyond: Literal["linear", "constant"] = "linear"
     kind: ClassVar[str] = "points"
 
@@ -187,6 +191,8 @@ class PointsCurve(Curve):
         x, y = np.array(self.x), np.array(self.y)
         if self.method == "monotone":
             inner = PchipInterpolator(x, y).c[::-1]
+        elif self.method == "smooth":
+            inner = CubicSpline(x, y, bc_type="natural").c[::-1]
         else:
             inner = np.zeros((4, len(x) - 1))
             inner[0], inner[1] = y[:-1], np.diff(y) / np.diff(x)
@@ -222,8 +228,9 @@ class PointsCurve(Curve):
             s = c[1, k + 1] - (c[1, k] + z * (2.0 * c[2, k] + z * 3.0 * c[3, k]))
             a = c[2, k + 1] - (c[2, k] + 3.0 * c[3, k] * z)
             b = c[3, k + 1] - c[3, k]
-            if self.method == "monotone" and not (self.beyond == "constant" and k in (0, len(self.x) - 1)):
+            if self.method != "linear" and not (self.beyond == "constant" and k in (0, len(self.x) - 1)):
                 s = 0.0  # C1 by construction; what is left is rounding
+                a = 0.0 if self.method == "smooth" else a
             over = x - knot
             term = over * (float(s) + over * (float(a) + over * float(b)))
             if s or a or b:

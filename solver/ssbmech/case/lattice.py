@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from ssbmech.case.base import SourcedBlock
-from ssbmech.case.curve_types import LatticeParameterOfX, VolumeChangeOfX
+from ssbmech.case.curve_types import LatticeParameterOfX, LatticeChangeOfX
 from ssbmech.case.curves import Curve, RatioCurve
 from ssbmech.case.errors import nearest
 from ssbmech.case.units import UnitError, as_custom_error
@@ -19,10 +19,10 @@ class Lattice(SourcedBlock):
 
     a: LatticeParameterOfX | None = Field(default=None, description="in the plane; with c")
     c: LatticeParameterOfX | None = Field(default=None, description="normal to the plane; with a")
-    a_change: VolumeChangeOfX | None = Field(
+    a_change: LatticeChangeOfX | None = Field(
         default=None, description="relative change of a; instead of a, with c_change"
     )
-    c_change: VolumeChangeOfX | None = Field(
+    c_change: LatticeChangeOfX | None = Field(
         default=None, description="relative change of c; instead of c, with a_change"
     )
 
