@@ -80,7 +80,8 @@ def test_nickel_oxides_collapse_along_c_at_the_end(name: str) -> None:
     """On charge a falls all the way, to -2 % at most; c rises by 1 to 2.5 % first and falls below x of about 0.4."""
     a, c = curves(read_lattice(name))
     x = np.linspace(0.1, 1.0, 451)
-    assert (np.diff(a(x)) >= 0).all()
+    # A spline swings by 4e-5 Å where the points are level; a is known to 5e-3 Å.
+    assert float((np.maximum.accumulate(a(x)) - a(x)).max()) < 1e-4
     assert -0.021 <= float(a(0.1) / a(1.0)) - 1.0 <= -0.015
     top = x[np.argmax(c(x))]
     assert 0.38 <= top <= 0.45
