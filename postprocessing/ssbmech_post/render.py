@@ -25,12 +25,14 @@ from ssbmech_post.vtx import FloatArray, VtxFile
 
 FIELDS = "fields.bp"
 INTERFACE = "interface.bp"
-# Field of the section -> (title of the colour bar, colour map); the first that the file has is drawn.
+# Stress measure -> (title of the colour bar, colour map); the first that the file has is drawn.
 STRESSES = {
     "von_mises_stress": ("von Mises stress (MPa)", "viridis"),
     "maximum_principal_stress": ("Largest principal stress (MPa)", "viridis"),
     "hydrostatic_stress": ("Hydrostatic stress (MPa)", "viridis"),
 }
+PLASTIC_STRAIN = "equivalent_plastic_strain"
+COLOURS = STRESSES | {PLASTIC_STRAIN: ("Equivalent plastic strain", "magma")}
 _AXIS_NAMES = "xyz"
 
 
@@ -46,15 +48,19 @@ def stress_name(fields: Sequence[str], path: Path) -> str:
     )
 
 
-def section_figure(run: Path, factor: float | None = None) -> Figure:
-    """Stress on a section through the middle at the last step, on the deformed shape.
+def section_figure(run: Path, factor: float | None = None, name: str | None = None) -> Figure:
+    """Stress, or another field, on a section through the middle at the last step, on the deformed shape.
 
     Args:
         run: run folder with `fields.bp`.
         factor: magnification of the displacement; chosen so that gaps are seen when not given.
+        name: field to draw; the stress when not given.
     """
     with VtxFile(run / FIELDS) as file:
-        name = stress_name(file.fields, file.path)
+        stress = stress_name(file.fields, file.path)
+        name = stress if name is None else name
+        if name not in file.fields:
+            raise RunFolderError(file.path, f"has no field '{name}'", "fields: " + ", ".join(file.fields))
         step = file.read(-1, ("displacement", name, "body"))
     factor = magnification(step) if factor is None else factor
     section = cut(step.with_point_field(name), read_stack_axis(run, step.dimension))
@@ -94,7 +100,7 @@ def _draw(
     titles: Sequence[tuple[str, float]],
 ) -> Figure:
     all_sections = [sections] if isinstance(sections, Section) else list(sections)
-    title, colours = STRESSES[name]
+    title, colours = COLOURS[name]
     norm = Normalize(*limits)
     first = all_sections[0]
     box = first.points[:, [first.horizontal, first.vertical]]
@@ -106,7 +112,7 @@ def _draw(
         figure = style.new_figure(across, height)
         row = figure.subplots(1, len(all_sections), sharey=True, squeeze=False).ravel()
         for i, (axes, section, (text, factor)) in enumerate(zip(row, all_sections, titles, strict=True)):
-            _draw_section(axes, section, name, norm, colours, factor)
+            draw_section(axes, section, name, norm, colours, factor)
             axes.set_title(f"{text}, displacement × {factor:g}" if i == len(row) - 1 else text)
             axes.set_xlabel(f"{_AXIS_NAMES[section.horizontal]} (µm)")
         row[0].set_ylabel(f"{_AXIS_NAMES[first.vertical]} (µm)")
@@ -117,9 +123,10 @@ def _draw(
     return figure
 
 
-def _draw_section(
+def draw_section(
     axes: Axes, section: Section, name: str, norm: Normalize, colours: str, factor: float
 ) -> None:
+    """A field of a section on its deformed shape, with the outlines of the bodies and of the box before loading."""
     shown: FloatArray = section.warped(factor)
     rest = section.points[:, [section.horizontal, section.vertical]]
     low, high = rest.min(axis=0), rest.max(axis=0)
