@@ -115,6 +115,12 @@ def _say_what_is_solved(model: Model, log: Log) -> list[str]:
         f"{system.numbering.global_size:,} unknowns on {model.setting.mesh.comm.size} rank(s): {', '.join(model.setting.unknowns)}; "
         f"{len(model.bodies.bodies)} bodies; linear solver: {system.linear.kind}"
     )
+    flowing = [name for name, phase in model.case.phases.items() if phase.plasticity is not None]
+    if flowing and model.case.numerics.displacement_degree == 1:
+        log.say(
+            f"{', '.join(flowing)}: plastic flow keeps the volume, which linear displacements cannot follow: they lock, "
+            "stresses come out too high; numerics.displacement_degree: 2 does not"
+        )
     walls = describe_walls(model)
     if walls:
         log.say(walls)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ssbmech import __version__
+from ssbmech.case import Case
 from ssbmech.evolution import Evolution
 from ssbmech.solve.system import Timings
 
@@ -25,6 +26,7 @@ CITATIONS = (
     "I. A. Baratta et al., DOLFINx, doi:10.5281/zenodo.10447666",
     "S. Balay et al., PETSc/TAO Users Manual, ANL-21/39",
 )
+INELASTIC = "J. C. Simo, T. J. R. Hughes, Computational Inelasticity, Springer 1998: return mapping, multiplicative plasticity"
 
 
 @dataclass
@@ -50,6 +52,12 @@ class Progression:
             "mechanical_balance_error",
         ):
             self.largest[name] = max(self.largest.get(name, 0.0), float(row[name]))
+
+
+def _citations(case: Case) -> list[str]:
+    """What a user of the results should cite."""
+    flows = any(phase.plasticity is not None for phase in case.phases.values())
+    return [*CITATIONS, *([INELASTIC] if flows or case.numerics.kinematics == "finite_strain" else [])]
 
 
 def headline(row: dict[str, Any]) -> dict[str, float]:
@@ -132,7 +140,7 @@ def write_summary(
         "versions": _versions(),
         "host": socket.gethostname(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "citations": list(CITATIONS),
+        "citations": _citations(case),
     }
     if comm.rank == 0:
         path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
