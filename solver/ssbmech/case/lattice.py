@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from ssbmech.case.base import SourcedBlock
-from ssbmech.case.curve_types import LatticeParameterOfX, LatticeChangeOfX
+from ssbmech.case.curve_types import LatticeChangeOfX, LatticeParameterOfX
 from ssbmech.case.curves import Curve, RatioCurve
 from ssbmech.case.errors import nearest
 from ssbmech.case.units import UnitError, as_custom_error
