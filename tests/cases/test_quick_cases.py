@@ -28,12 +28,19 @@ QUICK = (
     "ltvo_lpscl/quick",
     "tomography/quick",
     "pores_lpscl/case",
+    "friction/case",
+    "mechanisms/all",
 )
 LONGER = (
     "irregular_ncm811/case",
     "polycrystal_ncm811/case",
     "polycrystal_ncm811/random",
     "section_ncm811/case",
+    "lithium_layer/case",
+    "silicon_lpscl/case",
+    "cracking/random",
+    "cracking/radial",
+    "cracking/single",
 )
 STUDIES = [*QUICK, *(pytest.param(case, marks=pytest.mark.slow) for case in LONGER)]
 ALL = sorted(path.relative_to(CASES) for path in CASES.glob("*/*.yaml"))
@@ -178,6 +185,18 @@ def test_lithium_reaches_grains_without_electrolyte(run: Run) -> None:
     assert max(inside) < 0.9084 - 0.02  # all have lost lithium
     assert min(inside) > min(outside)  # to those outside
     assert abs(result.summary["balance"]["lithium"]) <= 1e-8
+
+
+def test_all_mechanisms_act_together(run: Run) -> None:
+    """Boundaries between crystals crack and close again, broken faces rub, the electrolyte flows, and each dissipates."""
+    result = run("mechanisms/all")
+    cracks = result.series["grain_boundary_crack_volume"]
+    assert max(cracks) > 0.05
+    assert 0.0 < cracks[-1] < 0.5 * max(cracks)
+    for name in ("friction_dissipation", "plastic_dissipation", "fracture_dissipation"):
+        spent = result.series[name]
+        assert spent[-1] > 0.0 and all(b >= a - 1e-12 for a, b in pairwise(spent)), name
+    assert result.series["maximum_plastic_strain"][-1] > 0.005
 
 
 def test_walls_of_pores_bear(run: Run) -> None:
