@@ -1,9 +1,42 @@
 #!/bin/bash
 # Makes the pictures of the README with the program itself: meshes, the full demo, and coarse variants of the cases (25 minutes on 2
-# cores). `docs/gallery.sh meshes` makes those of the meshes only (a minute).
+# cores). `docs/gallery.sh meshes` makes those of the meshes only (a minute), `docs/gallery.sh mechanisms` those of docs/mechanisms.md (20 minutes).
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 mkdir -p docs/images runs/gallery
+mechanisms() {
+    for name in base crystals cracks plastic friction all; do
+        ./ssbmech run "cases/mechanisms/$name.yaml" -n 2 -o "runs/gallery/$name" --overwrite --set output.report=false
+    done
+    for name in random radial; do ./ssbmech run "cases/cracking/$name.yaml" -n 2 -o "runs/gallery/cracking_$name" --overwrite; done
+    ./ssbmech run cases/silicon_lpscl/case.yaml -n 2 -o runs/gallery/silicon --overwrite
+    cp runs/gallery/silicon/report/section_history.png docs/images/silicon.png
+    environment/exec.sh python3 - <<'FIGURES'
+from pathlib import Path
+
+from ssbmech_post import style
+from ssbmech_post.readers import read_particles, read_series
+from ssbmech_post.side_by_side import side_by_side
+
+made, images = Path("runs/gallery"), Path("docs/images")
+titles = {"base": "debonding only", "crystals": "crystals", "cracks": "crystals that crack", "plastic": "plastic electrolyte",
+          "friction": "friction", "all": "all, and walls of pores"}
+style.save(side_by_side([(made / name, title) for name, title in titles.items()]), images / "mechanisms.png")
+with style.publication():
+    figure = style.new_figure(6.0, 3.2)
+    axes = figure.subplots()
+    for name, title in {"random": "random grains", "radial": "radial rods"}.items():
+        run = made / f"cracking_{name}"
+        series, particles = read_series(run), read_particles(run)
+        area = particles.at(int(particles.steps[0]))["volume"].sum()
+        axes.plot(series["time"] / 3600, 100 * series["grain_boundary_crack_volume"] / area, label=title)
+    axes.set_xlabel("Time (h)")
+    axes.set_ylabel("Crack area between grains (%)")
+    axes.legend()
+    style.save(figure, images / "cracking.png")
+FIGURES
+}
+if [ "${1:-all}" = mechanisms ]; then mechanisms && exit; fi
 structure() { ./ssbmech mesh "cases/$1.yaml" -o "runs/gallery/$2.xdmf" --overwrite --set "mesh.microstructure.mesh_size=$3" "${@:4}"; }
 structure ncm811_lpscl/case spheres "{interface: 0.5 um, bulk: 1 um, neck: 2}"
 structure irregular_ncm811/case irregular "{interface: 0.5 um, bulk: 1 um}"
@@ -58,3 +91,4 @@ for number, each in enumerate(sections):
     row.paste(each, (sum(other.width for other in sections[:number]), 0))
 row.resize((row.width * 2 // 3, row.height * 2 // 3)).quantize(256).save("docs/images/crystals.png", optimize=True)
 CRYSTALS
+mechanisms
