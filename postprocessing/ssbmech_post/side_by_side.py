@@ -18,7 +18,7 @@ from ssbmech_post.vtx import VtxFile
 
 
 def side_by_side(
-    runs: Sequence[tuple[Path, str]], columns: int = 3, factor: float = 20.0, name: str | None = None
+    runs: Sequence[tuple[Path, str]], columns: int = 3, factor: float = 10.0, name: str | None = None
 ) -> Figure:
     """A field on the sections of several runs, with one colour scale and one magnification.
 
