@@ -36,14 +36,14 @@ volume_change: {points: [[0.3, -0.05], [0.7, -0.01], [1, 0]]}
 exchange_current_density: {table: i0.csv, unit: A/m^2, columns: [x, i0]}
 ```
 
-In a formula: numbers, the variable, `+ - * / ** ( )`, `exp log sqrt tanh sinh cosh tan sin cos asinh abs
-min max`, and `pi`, `T` (K), `F` (C/mol), `R` (J/(mol K)); t is in s and q in mAh/cm^2. Points and tables of
-x are joined by monotone cubics (PCHIP), those of lattice parameters by a smooth spline, and go straight on
-beyond their ends; those of t and q are joined by straight lines, and beyond the ends a pressure is held while a thickness goes straight on. Numbers in points
-take `unit` and, where the argument has a dimension, `argument_unit`; or each carries its own unit: `["60
-s", "5 MPa"]`. `clip: [lo, hi]` holds a curve constant outside a range; exchange current densities are
-clipped to 0.001 ... 0.999 unless told otherwise. A table is a text file with columns separated by comma,
-semicolon, tab or blanks.
+In a formula: numbers, the variable, `+ - * / ** ( )`, `exp log sqrt tanh sinh cosh tan sin cos asinh abs min
+max`, and `pi`, `T` (K), `F` (C/mol), `R` (J/(mol K)); t is in s and q in mAh/cm^2. Points and tables of x are
+joined by monotone cubics (PCHIP), those of lattice parameters by a smooth spline, and go straight on beyond
+their ends; those of t and q are joined by straight lines, and beyond the ends a pressure is held while a
+thickness goes straight on. Numbers in points take `unit` and, where the argument has a dimension,
+`argument_unit`; or each carries its own unit: `["60 s", "5 MPa"]`. `clip: [lo, hi]` holds a curve constant
+outside a range; exchange current densities are clipped to 0.001 ... 0.999 unless told otherwise. A table is a
+text file with columns separated by comma, semicolon, tab or blanks.
 
 **Building on another file.** `extends: other.yaml` takes that file (relative to this one) and puts this one
 over it: mappings merge, lists and values replace, `null` takes a key away. Of keys that exclude each other,
