@@ -48,6 +48,15 @@ def stress_name(fields: Sequence[str], path: Path) -> str:
     )
 
 
+def has_field(run: Path, name: str) -> bool:
+    """Whether the fields of a run are there and hold one of this name."""
+    try:
+        with VtxFile(run / FIELDS) as file:
+            return name in file.fields
+    except RunFolderError:
+        return False
+
+
 def section_figure(run: Path, factor: float | None = None, name: str | None = None) -> Figure:
     """Stress, or another field, on a section through the middle at the last step, on the deformed shape.
 

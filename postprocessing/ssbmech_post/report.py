@@ -77,8 +77,9 @@ def _pictures(run: Path, series: Series, particles: Particles | RunFolderError) 
                  curve(lambda: render.section_figure(run))),
         _Picture("section_history.png", "The section at the beginning, half way and at the end",
                  curve(lambda: render.history_figure(run))),
-        _Picture("plastic_strain.png", "Equivalent plastic strain on the same section",
-                 curve(lambda: render.section_figure(run, name=render.PLASTIC_STRAIN))),
+        *([_Picture("plastic_strain.png", "Equivalent plastic strain on the same section",
+                    curve(lambda: render.section_figure(run, name=render.PLASTIC_STRAIN)))]
+          if render.has_field(run, render.PLASTIC_STRAIN) else []),
         _Picture("particles_3d.png", "Damage of the interfaces and stress of the particles",
                  lambda path: view3d.picture(run, path)),
     ]  # fmt: skip
