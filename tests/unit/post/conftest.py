@@ -12,7 +12,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ssbmech_mesh.bodies import BodyTable
+from ssbmech_mesh.mesh_file import write_mesh
+from ssbmech_mesh.primitives import sphere_in_box
+from ssbmech_mesh.simplex import SimplexMesh
+
 Array = NDArray[np.float64]
+RADIUS, BOX = 3.0, 8.0
 VTK_LAGRANGE = {2: 68, 3: 69, 4: 71}
 SERIES = (
     "step [-],programme_step [-],time [s],voltage [V],potential [V],specific_capacity [mAh/g],"
@@ -182,3 +188,39 @@ def run_folder(tables: Path) -> Path:
 def builders() -> dict[str, Callable[..., object]]:
     """The functions above, for tests that build their own file."""
     return {f.__name__: f for f in (write_vtx, tetrahedra, broken, one_block, particle_in_box, write_tables)}
+
+
+def with_table(mesh: SimplexMesh) -> SimplexMesh:
+    """The sphere in its box with a table: one particle of one crystal, whose axes are those of the box."""
+    inside = np.array([name == "NCM811_001" for name in mesh.names])
+    number = np.where(inside, 0, -1)
+    mesh.table = BodyTable(
+        tuple(mesh.names),
+        tuple("NCM811" if k else "Li6PS5Cl" for k in inside),
+        number,
+        number,
+        np.where(inside[:, None], [BOX / 2] * 3, np.nan),
+        np.where(inside, RADIUS, np.nan),
+        np.where(inside[:, None, None], np.eye(3), np.nan),
+    )
+    return mesh
+
+
+@pytest.fixture(scope="module")
+def sphere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A particle in a matrix, from its names alone."""
+    path = tmp_path_factory.mktemp("sphere") / "sphere.msh"
+    sphere_in_box(path, RADIUS, (BOX, BOX, BOX), (0.9, 1.5), ("NCM811_001", "Li6PS5Cl"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def crystal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a crystal whose c axis is z."""
+    folder = tmp_path_factory.mktemp("crystal")
+    mesh = sphere_in_box(
+        folder / "plain.msh", RADIUS, (BOX, BOX, BOX), (0.9, 1.5), ("NCM811_001", "Li6PS5Cl")
+    )
+    write_mesh(with_table(mesh), folder / "crystal.msh")
+    write_mesh(mesh, folder / "crystal.xdmf")
+    return folder / "crystal.msh"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,7 @@ import pytest
 from matplotlib.image import imread
 from numpy.typing import NDArray
 
-from ssbmech_mesh.bodies import BodyTable
-from ssbmech_mesh.mesh_file import write_mesh
-from ssbmech_mesh.primitives import concentric_octant, layered_block, sphere_in_box
-from ssbmech_mesh.simplex import SimplexMesh
+from ssbmech_mesh.primitives import concentric_octant, layered_block
 from ssbmech_post.errors import RunFolderError
 from ssbmech_post.mesh_colours import (
     AXIS_CORNERS,
@@ -35,7 +31,7 @@ from ssbmech_post.mesh_scene import box_lines, cut_at, cutaway, edges_of, facets
 from ssbmech_post.mesh_view import DPI, panel, preview
 
 Array = NDArray[Any]
-RADIUS, BOX = 3.0, 8.0
+RADIUS, BOX = 3.0, 8.0  # of the fixtures sphere and crystal
 
 
 def tagged(points: Any, cells: Any, body: Any, names: tuple[str, ...], phases: tuple[str, ...]) -> TaggedMesh:
@@ -52,42 +48,6 @@ def tagged(points: Any, cells: Any, body: Any, names: tuple[str, ...], phases: t
     return TaggedMesh(
         Path("made.msh"), np.asarray(points, dtype=float), np.asarray(cells), np.asarray(body), bodies
     )
-
-
-def with_table(mesh: SimplexMesh) -> SimplexMesh:
-    """The sphere in its box with a table: one particle of one crystal, whose axes are those of the box."""
-    inside = np.array([name == "NCM811_001" for name in mesh.names])
-    number = np.where(inside, 0, -1)
-    mesh.table = BodyTable(
-        tuple(mesh.names),
-        tuple("NCM811" if k else "Li6PS5Cl" for k in inside),
-        number,
-        number,
-        np.where(inside[:, None], [BOX / 2] * 3, np.nan),
-        np.where(inside, RADIUS, np.nan),
-        np.where(inside[:, None, None], np.eye(3), np.nan),
-    )
-    return mesh
-
-
-@pytest.fixture(scope="module")
-def sphere(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A particle in a matrix, from its names alone."""
-    path = tmp_path_factory.mktemp("sphere") / "sphere.msh"
-    sphere_in_box(path, RADIUS, (BOX, BOX, BOX), (0.9, 1.5), ("NCM811_001", "Li6PS5Cl"))
-    return path
-
-
-@pytest.fixture(scope="module")
-def crystal(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with a crystal whose c axis is z."""
-    folder = tmp_path_factory.mktemp("crystal")
-    mesh = sphere_in_box(
-        folder / "plain.msh", RADIUS, (BOX, BOX, BOX), (0.9, 1.5), ("NCM811_001", "Li6PS5Cl")
-    )
-    write_mesh(with_table(mesh), folder / "crystal.msh")
-    write_mesh(mesh, folder / "crystal.xdmf")
-    return folder / "crystal.msh"
 
 
 @pytest.fixture
@@ -425,97 +385,3 @@ def test_panel_draws_solids_in_their_places(sphere: Path, tmp_path: Path) -> Non
     )
     shares = [share(part, np.array([0.0, 1.0, 0.0])) for part in np.array_split(row, 3, axis=1)]
     assert shares[0] < 0.01 and shares[1] > 0.3 and shares[2] < 0.01
-
-
-# --- what is refused -----------------------------------------------------------------------------------------------
-
-
-def _untagged(path: Path) -> None:
-    import meshio
-
-    points = np.array([(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)], dtype=float)
-    meshio.write(path, meshio.Mesh(points, [("tetra", np.array([[0, 1, 2, 3]]))]), file_format="gmsh")
-
-
-def _points(path: Path) -> None:
-    import meshio
-
-    meshio.write(path, meshio.Mesh(np.eye(3), [("vertex", np.array([[0]]))]), file_format="gmsh")
-
-
-@pytest.mark.parametrize(
-    ("make", "problem"),
-    [
-        (lambda path: None, "no such file"),
-        (lambda path: path.write_text("no mesh"), "meshio"),
-        (_untagged, "no physical groups"),
-        (_points, "only tetrahedra and triangles"),
-    ],
-    ids=["missing", "text", "untagged", "points"],
-)
-def test_what_is_no_mesh_is_refused(make: Callable[[Path], None], problem: str, tmp_path: Path) -> None:
-    make(tmp_path / "m.msh")
-    with pytest.raises(RunFolderError, match=problem):
-        preview(tmp_path / "m.msh", tmp_path / "m.png")
-    assert not (tmp_path / "m.png").exists()
-
-
-@pytest.mark.parametrize(
-    ("change", "problem"),
-    [
-        (lambda table: "{", "is no JSON"),
-        (lambda table: "[1]", "no JSON object"),
-        (lambda table: {"bodies": [1, 2]}, "no table of bodies"),
-        (lambda table: {"bodies": {k: v for k, v in table.items() if k != "frame"}}, "lacks frame"),
-        (lambda table: {"bodies": {**table, "center": [[1, 2], [3, 4]]}}, "center is not 2 x 3 numbers"),
-        (lambda table: {"bodies": {**table, "radius": [1.0, "wide"]}}, "radius is not 2 numbers"),
-        (
-            lambda table: {"bodies": {**table, "names": ["NCM811_001", "Other"]}},
-            "no entry for the body 'Li6PS5Cl'",
-        ),
-        (lambda table: {"bodies": {**table, "phases": ["NCM811"]}}, "phases has 1 entries for 2 names"),
-    ],
-    ids=["no_json", "list", "no_table", "key", "shape", "text", "names", "phases"],
-)
-def test_malformed_tables_are_refused(
-    change: Callable[[dict[str, Any]], Any], problem: str, crystal: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "m.msh").write_bytes(crystal.read_bytes())
-    table = json.loads(crystal.with_suffix(".bodies.json").read_text())["bodies"]
-    changed = change(table)
-    (tmp_path / "m.bodies.json").write_text(changed if isinstance(changed, str) else json.dumps(changed))
-    with pytest.raises(RunFolderError, match=problem) as caught:
-        preview(tmp_path / "m.msh", tmp_path / "m.png")
-    assert "m.bodies.json" in str(caught.value) and "write the mesh again" in str(caught.value)
-
-
-def test_xdmf_without_its_data_is_refused(crystal: Path, tmp_path: Path) -> None:
-    lonely = tmp_path / "crystal.xdmf"
-    lonely.write_bytes(crystal.with_suffix(".xdmf").read_bytes())
-    with pytest.raises(RunFolderError, match=r"crystal\.h5 are not beside it"):
-        read_mesh(lonely)
-    lonely.with_suffix(".h5").write_text("no HDF5")
-    with pytest.raises(RunFolderError, match="cannot be read"):
-        read_mesh(lonely)
-    lonely.write_text("<Xdmf>")
-    with pytest.raises(RunFolderError, match="is no XDMF"):
-        read_mesh(lonely)
-
-
-def test_other_endings_and_colours_are_refused(sphere: Path, tmp_path: Path) -> None:
-    (tmp_path / "m.vtk").write_text("")
-    with pytest.raises(RunFolderError, match=r"ends in \.msh or \.xdmf"):
-        preview(tmp_path / "m.vtk", tmp_path / "m.png")
-    with pytest.raises(RunFolderError, match="body, phase, orientation, texture, quality"):
-        preview(sphere, tmp_path / "m.png", colour="stress")  # type: ignore[arg-type]
-    for colour in ("orientation", "texture"):
-        with pytest.raises(RunFolderError, match="no body has a crystal frame"):
-            preview(sphere, tmp_path / "m.png", colour=colour)  # type: ignore[arg-type]
-
-
-def test_a_drawing_process_that_dies_is_reported(
-    sphere: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ssbmech_post.mesh_render.sys.executable", "/bin/false")
-    with pytest.raises(RunFolderError, match="OpenGL could not draw: the drawing process ended with code 1"):
-        preview(sphere, tmp_path / "m.png")
