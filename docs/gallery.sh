@@ -9,8 +9,10 @@ mechanisms() {
         ./ssbmech run "cases/mechanisms/$name.yaml" -n 2 -o "runs/gallery/$name" --overwrite --set output.report=false
     done
     for name in random radial; do ./ssbmech run "cases/cracking/$name.yaml" -n 2 -o "runs/gallery/cracking_$name" --overwrite; done
-    ./ssbmech run cases/silicon_lpscl/case.yaml -n 2 -o runs/gallery/silicon --overwrite
-    cp runs/gallery/silicon/report/section_history.png docs/images/silicon.png
+    for name in silicon_lpscl lithium_layer pores_lpscl; do ./ssbmech run "cases/$name/case.yaml" -n 2 -o "runs/gallery/$name" --overwrite; done
+    cp runs/gallery/silicon_lpscl/report/section_history.png docs/images/silicon.png
+    cp runs/gallery/lithium_layer/report/section_history.png docs/images/lithium.png
+    cp runs/gallery/pores_lpscl/report/section_history.png docs/images/pores.png
     environment/exec.sh python3 - <<'FIGURES'
 from pathlib import Path
 
