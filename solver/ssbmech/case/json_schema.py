@@ -49,6 +49,8 @@ def _loosened(schema: Any) -> Any:
         schema.pop("oneOf", None)
         schema.pop("minProperties", None)
         schema["properties"] = {name: _or_null(body) for name, body in schema["properties"].items()}
+    if isinstance(schema.get("additionalProperties"), dict):  # a mapping of names, such as expected
+        schema["additionalProperties"] = _or_null(schema["additionalProperties"])
     # Which generator a block belongs to may be said by the base file alone: it may fit several.
     out = {("anyOf" if key == "oneOf" else key): _loosened(value) for key, value in schema.items()}
     if isinstance(out.get("$ref"), str):
