@@ -34,6 +34,9 @@ MECHANICAL_SINKS = (
     "friction_dissipation",
     "plastic_dissipation",
 )
+ROUNDING = 1e-9
+"""pJ; errors are relative to no less: at the start, without load, all energies are rounding."""
+
 ELECTRICAL_SINKS = ("chemical_energy", "ohmic_dissipation", "kinetic_dissipation", "diffusion_dissipation")
 
 
@@ -156,7 +159,7 @@ class Ledger:
         t = self._total
         mechanical = t["external_work"] + t["chemical_work"] - sum(t[n] for n in MECHANICAL_SINKS)
         scale = max(
-            abs(t["external_work"]), abs(t["chemical_work"]), *(abs(t[n]) for n in MECHANICAL_SINKS), 1e-300
+            abs(t["external_work"]), abs(t["chemical_work"]), *(abs(t[n]) for n in MECHANICAL_SINKS), ROUNDING
         )
         whole = (
             t["external_work"] + t["electrical_work"] - sum(t[n] for n in MECHANICAL_SINKS + ELECTRICAL_SINKS)
