@@ -41,6 +41,9 @@ LONGER = (
     "cracking/random",
     "cracking/radial",
     "cracking/single",
+    "cracking/random_3d",
+    "cracking/radial_3d",
+    "cracking/single_3d",
 )
 STUDIES = [*QUICK, *(pytest.param(case, marks=pytest.mark.slow) for case in LONGER)]
 ALL = sorted(path.relative_to(CASES) for path in CASES.glob("*/*.yaml"))
