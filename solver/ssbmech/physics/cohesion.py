@@ -138,13 +138,12 @@ class Cohesion:
 
     def _friction_energies(self, friction: CoulombFriction) -> list[Energy]:
         dS, s = self.setting.dS(self.pair), self._sliding(friction)
-        old_pressure = self.law.contact_pressure(self.old_jump, self.normal)
         old_energy = s.old_broken * friction.energy(friction.stiffness * s.old_stick)
         dissipated = friction.dissipation(
             s.trial,
             self.contact_pressure(),
             s.broken,
-            s.old_broken * friction.coefficient * old_pressure,
+            s.old_broken * friction.coefficient * self.old_contact_pressure(),
             old_energy,
             s.kept,
         )

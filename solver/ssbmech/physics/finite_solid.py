@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import ufl
 
 from ssbmech.materials.elastic import IsotropicElasticity
-from ssbmech.materials.plasticity import FlowLaw
 from ssbmech.physics.kinematics import deformation_gradient, padded
 from ssbmech.physics.plastic_points import PlasticPoints, von_mises
-from ssbmech.physics.setting import Energy, LocalState, Setting
+from ssbmech.physics.setting import Energy
+from ssbmech.physics.solid import BaseSolid
 
 
 @dataclass
-class FiniteStrainSolid:
+class FiniteStrainSolid(BaseSolid):
     """∫ P : ∂v/∂X dX over one phase, with the multiplicative split F = F_e F_p F_ch.
 
     F_ch is the stretch of the volume curve, J_ch = det F_ch = 1 + ΔV/V(x) exactly. The elastic energy per volume of the stress-free,
@@ -28,23 +28,14 @@ class FiniteStrainSolid:
     that of Simo and Hughes, box 9.1, with the history C_p⁻¹ − I, F̄ C_p⁻¹ F̄ᵀ being the trial b̄_e. The trace of b̄_e follows from
     det b̄_e = 1. Yielding is judged by q of s, the stress per volume of stress-free material.
 
-    The stress part of the chemical potential is −∂(J_ch W)/∂x at fixed F and F_p.
+    The stress part of the chemical potential is s = ∂(J_ch W)/∂x / q at fixed F and F_p.
 
-    Attributes: as of :class:`~ssbmech.physics.solid.SmallStrainSolid`; ``law`` is isotropic, and ``chemical_strain.tensor``
-    is the linear strain of the stretch, F_ch = I + ε_ch.
+    ``law`` is isotropic, and ``chemical_strain`` has ``stretch(x)``, F_ch.
     """
 
-    setting: Setting
-    phase: str
     law: IsotropicElasticity
-    chemical_strain: Any | None = None
-    flow: FlowLaw | None = None
-    points: PlasticPoints | None = field(init=False, default=None)
 
-    def __post_init__(self) -> None:
-        if self.flow is None:
-            return
-        self.points = points = PlasticPoints(self.setting, self.phase, self.flow)
+    def _describe(self, points: PlasticPoints) -> None:
         trial = self._elastic_left()
         points.trial = von_mises(self.law.shear_modulus * ufl.dev(trial), self.law.shear_modulus)
         points.stiffness = self.law.shear_modulus * ufl.tr(trial)
@@ -62,12 +53,6 @@ class FiniteStrainSolid:
     def _stretch(self, x: Any) -> Any:
         """F_ch (3x3)."""
         return self.chemical_strain.stretch(x)  # type: ignore[union-attr]
-
-    def _x(self, previous: bool) -> Any:
-        if self.chemical_strain is None or "stoichiometry" not in self.setting:
-            return None
-        unknown = self.setting["stoichiometry"]
-        return unknown.previous if previous else unknown.value
 
     def _mechanical(self, previous: bool = False) -> Any:
         """F F_ch⁻¹."""
@@ -105,10 +90,6 @@ class FiniteStrainSolid:
         """Relative change of volume, J − 1."""
         return ufl.det(self._f()) - 1
 
-    def plastic_strain(self) -> Any:
-        """Equivalent plastic strain p at the end of the step; 0 for an elastic phase."""
-        return self.points.equivalent_strain() if self.points is not None else 0.0
-
     # -- stress ----------------------------------------------------------------------------------------------------
 
     def _mean_left(self, deviator: Any) -> Any:
@@ -136,9 +117,6 @@ class FiniteStrainSolid:
         return kirchhoff / self._volume_ratio(previous)
 
     # -- weak form -------------------------------------------------------------------------------------------------
-
-    def states(self) -> list[LocalState]:
-        return [self.points] if self.points is not None else []
 
     def residual(self) -> dict[str, ufl.Form]:
         spatial = padded(ufl.grad(self.setting["displacement"].test)) * ufl.inv(self._f())

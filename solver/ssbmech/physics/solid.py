@@ -14,18 +14,14 @@ from ssbmech.physics.setting import Energy, LocalState, Setting
 
 
 @dataclass
-class SmallStrainSolid:
-    """∫ σ : ∇v dx over one phase (equilibrium ∇·σ = 0), σ the stress of the elastic strain ε(u) − ε_ch(x) − ε_p.
-
-    With a flow law the plastic strain ε_p is a history variable at the integration points (isotropic elasticity only). Plastic flow
-    keeps the volume, which linear tetrahedra cannot follow: they lock. Quadratic ones with four points follow it (figures in
-    ``tests/verification/test_plastic_locking.py``). The mean stress is integrated at the same points: taken at the
-    centroid alone, as selective reduced integration (B-bar) would, it loses the second order of the element.
+class BaseSolid:
+    """What the mechanics of a phase have in common at small and at finite strain.
 
     Attributes:
-        law: elasticity with ``stress(elastic_strain)`` and ``energy_density(elastic_strain)``.
-        chemical_strain: object with ``tensor(x)``, the stress-free strain at a stoichiometry; None for a passive phase.
+        law: elasticity.
+        chemical_strain: stress-free strain of a stoichiometry; None for a passive phase.
         flow: flow law; None for an elastic phase.
+        points: plastic history; None for an elastic phase.
     """
 
     setting: Setting
@@ -36,21 +32,48 @@ class SmallStrainSolid:
     points: PlasticPoints | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        if self.flow is None:
-            return
-        self.points = points = PlasticPoints(self.setting, self.phase, self.flow)
+        if self.flow is not None:
+            self.points = PlasticPoints(self.setting, self.phase, self.flow)
+            self._describe(self.points)
+
+    def _describe(self, points: PlasticPoints) -> None:
+        """Give the plastic points their trial stress, stiffness and new history."""
+        raise NotImplementedError
+
+    def _x(self, previous: bool) -> Any:
+        """Stoichiometry that strains the phase, None where nothing does."""
+        if self.chemical_strain is None or "stoichiometry" not in self.setting:
+            return None
+        unknown = self.setting["stoichiometry"]
+        return unknown.previous if previous else unknown.value
+
+    def plastic_strain(self) -> Any:
+        """Equivalent plastic strain p at the end of the step; 0 for an elastic phase."""
+        return self.points.equivalent_strain() if self.points is not None else 0.0
+
+    def states(self) -> list[LocalState]:
+        return [self.points] if self.points is not None else []
+
+
+@dataclass
+class SmallStrainSolid(BaseSolid):
+    """∫ σ : ∇v dx over one phase (equilibrium ∇·σ = 0), σ the stress of the elastic strain ε(u) − ε_ch(x) − ε_p.
+
+    With a flow law the plastic strain ε_p is a history variable at the integration points (isotropic elasticity only). Plastic flow
+    keeps the volume, which linear tetrahedra cannot follow: they lock. Quadratic ones with four points follow it (figures in
+    ``tests/verification/test_plastic_locking.py``). The mean stress is integrated at the same points: taken at the
+    centroid alone, as selective reduced integration (B-bar) would, it loses the second order of the element.
+
+    ``law`` has ``stress(elastic_strain)`` and ``energy_density(elastic_strain)``, ``chemical_strain`` has ``tensor(x)``.
+    """
+
+    def _describe(self, points: PlasticPoints) -> None:
         trial = self._trial()
         points.trial = von_mises(trial, self.law.shear_modulus)
         points.stiffness = 3 * self.law.shear_modulus
         points.new_tensor = points.tensor + 1.5 * points.growth() / points.trial * trial
 
     # -- strain and stress -----------------------------------------------------------------------------------------
-
-    def _x(self, previous: bool) -> Any:
-        if self.chemical_strain is None or "stoichiometry" not in self.setting:
-            return None
-        unknown = self.setting["stoichiometry"]
-        return unknown.previous if previous else unknown.value
 
     def strain(self) -> Any:
         """Total strain ε (3x3)."""
@@ -59,10 +82,6 @@ class SmallStrainSolid:
     def volumetric_strain(self) -> Any:
         """Relative change of volume, tr ε."""
         return ufl.tr(self.strain())
-
-    def plastic_strain(self) -> Any:
-        """Equivalent plastic strain p at the end of the step; 0 for an elastic phase."""
-        return self.points.equivalent_strain() if self.points is not None else 0.0
 
     def _mechanical_strain(self, previous: bool = False) -> Any:
         """ε − ε_ch (3x3)."""
@@ -96,9 +115,6 @@ class SmallStrainSolid:
         return self._deviator(previous) + self._mean_stress(previous) * ufl.Identity(3)
 
     # -- weak form -------------------------------------------------------------------------------------------------
-
-    def states(self) -> list[LocalState]:
-        return [self.points] if self.points is not None else []
 
     def residual(self) -> dict[str, ufl.Form]:
         test = strain(self.setting["displacement"].test)
