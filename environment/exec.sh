@@ -28,8 +28,14 @@ folder_variables() {
     find "$forms" -name 'libffcx_*.c' -mmin +3 2>/dev/null | while read -r source; do
         [ -e "$source.cached" ] || rm -f "$source"
     done
+    # mpirun names its session folder by process number and stops where that exists: numbers come again in a new
+    # process namespace, and a killed mpirun leaves its folder behind. So each command gets a place of its own.
+    if [ -z "${sessions:-}" ]; then
+        sessions=$(mktemp -d /tmp/ssbmech-mpi.XXXXXX)
+        trap 'rm -rf "$sessions"' EXIT
+    fi
     inside=(env -u PYTHONHOME -u VIRTUAL_ENV -u LD_LIBRARY_PATH -u LD_PRELOAD -u LC_ALL -u PYTHONSTARTUP "${common[@]}"
-        OMPI_MCA_btl=self,sm PYTHONPATH="$source_roots" PYTHONNOUSERSITE=1 LANG=C.UTF-8 XDG_CACHE_HOME="$forms"
+        OMPI_MCA_btl=self,sm PRTE_MCA_prte_tmpdir_base="$sessions" PYTHONPATH="$source_roots" PYTHONNOUSERSITE=1 LANG=C.UTF-8 XDG_CACHE_HOME="$forms"
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin SSBMECH_CACHE="$cache")
 }
 
