@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from ssbmech.case.curve_schema import curve_schema
 from ssbmech.case.curves import (
     ROOM_TEMPERATURE,
     Arrhenius,
@@ -25,7 +26,7 @@ from ssbmech.case.curves import (
     PointsCurve,
 )
 from ssbmech.case.errors import nearest
-from ssbmech.case.expressions import LONGEST, allowed_in_expressions
+from ssbmech.case.expressions import allowed_in_expressions
 from ssbmech.case.tables import BelowError, read_table
 from ssbmech.case.units import Quantity, UnitError, as_custom_error, quantity
 
@@ -326,44 +327,9 @@ class CurveOf:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
+        thermal = dict(zip(THERMAL, _THERMAL_QUANTITIES, strict=True)) if self.thermal else {}
         plain = self.per_argument or self.values
-        cell = {"anyOf": [{"type": "number"}, {"type": "string"}]}
-        pair = {"type": "array", "items": cell, "minItems": 2, "maxItems": 2}
-        common = {
-            "unit": {
-                "type": "string",
-                "description": f"unit of {self.values.name}",
-                "examples": [self.values.unit],
-            },
-            "clip": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
-            "source": {"type": "string"},
-        }
-        if self.thermal:
-            common |= {
-                key: kind.json_schema() for key, kind in zip(THERMAL, _THERMAL_QUANTITIES, strict=True)
-            }
-        sampled = common | {"argument_unit": {"type": "string", "examples": [self.argument.unit]}}
-        name = {"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 0}]}
-        columns = {"type": "array", "items": name, "minItems": 2, "maxItems": 2}
-        text = {"anyOf": [{"type": "string", "maxLength": LONGEST}, {"type": "number"}]}
-        forms: list[dict[str, Any]] = [
-            {
-                "properties": common | {"value": {"anyOf": [{"type": "number"}, plain.json_schema()]}},
-                "required": ["value"],
-            },
-            {"properties": common | {"expression": text}, "required": ["expression"]},
-            {
-                "properties": sampled | {"points": {"type": "array", "items": pair, "minItems": 2}},
-                "required": ["points"],
-            },
-            {
-                "properties": sampled | {"table": {"type": "string"}, "columns": columns},
-                "required": ["table"],
-            },
-        ]
-        objects = [{"type": "object", "additionalProperties": False} | form for form in forms]
-        whole = ([] if plain.unit else [{"type": "number"}]) + [plain.json_schema()]
-        return {"anyOf": [*whole, *objects], "description": self.allowed}
+        return curve_schema(plain, self.values, self.argument, thermal, self.allowed)
 
 
 def _is_number(item: Any) -> bool:

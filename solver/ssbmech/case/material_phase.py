@@ -86,7 +86,7 @@ def _storage(label: str, material: Material, data: dict[str, Any]) -> dict[str, 
     assert window is not None
     lithium["initial_stoichiometry"] = window.assembled
     lithium["mobility"] = material.mobility
-    lithium["source"] += f"; initial_stoichiometry {window.confidence}: {window.source}"
+    lithium["source"] += f" | initial_stoichiometry {window.confidence}: {window.source}"
     key = next(key for key in STRAINS if key in data)
     if key == "lattice":
         strain = {STRAINS[key]: data[key]}  # whose own file says where the lattice parameters come from
@@ -115,7 +115,7 @@ def _with_arrhenius(entry: dict[str, Any]) -> Any:
 
 def _sources(label: str, material: Material, keys: dict[str, str]) -> str:
     entries = [(here, getattr(material, there)) for here, there in keys.items()]
-    told = "; ".join(f"{here} {entry.confidence}: {entry.source}" for here, entry in entries)
+    told = " | ".join(f"{here} {entry.confidence}: {entry.source}" for here, entry in entries)
     return f"{label}: {told}"
 
 
@@ -125,4 +125,4 @@ def _say_what_is_own(filled: dict[str, Any], block: dict[str, Any], own: dict[st
         if isinstance(block.get(part), dict) and "source" not in given and "source" in filled[part]:
             keys = [key for key in given if given[key] is not None]
             if keys:
-                filled[part]["source"] += f"; but {', '.join(keys)} of the case"
+                filled[part]["source"] += f" | but {', '.join(keys)} of the case"
