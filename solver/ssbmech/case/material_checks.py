@@ -28,7 +28,7 @@ FOREIGN = {
 # Internal units. Beyond these a value is a slip of units or of the pen; what is inside may still be wrong.
 LIMITS: dict[str, tuple[float, float, str]] = {
     "density": (300.0, 25000.0, "0.3 to 25 g/cm^3"),
-    "youngs_modulus": (100.0, 1.2e6, "0.1 to 1200 GPa"),
+    "youngs_modulus": (1e3, 1.2e6, "1 to 1200 GPa"),
     "yield_strength": (0.1, 2e4, "0.1 MPa to 20 GPa"),
     "strength": (0.1, 2e4, "0.1 MPa to 20 GPa"),
     "toughness": (1e-3, 1e4, "1e-3 to 1e4 J/m^2"),

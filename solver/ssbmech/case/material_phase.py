@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ssbmech.case.curve_types import FORMS
 from ssbmech.case.errors import CaseError, Problem
 from ssbmech.case.material import STRAINS, Material
 from ssbmech.case.material_library import read_material
@@ -34,6 +35,7 @@ def fill_in_materials(document: Document) -> list[Problem]:
         carriers[name] = material.carrier.ion
         block = phase_block(_label(given), material, data, "plasticity" in phase)
         own = {part: value for part, value in phase.items() if isinstance(value, dict)}
+        _drop_replaced_curves(block, own)
         filled = merge_at(block, document, ("phases", name))
         _say_what_is_own(filled, block, own)
         phases[name] = filled
@@ -117,6 +119,14 @@ def _sources(label: str, material: Material, keys: dict[str, str]) -> str:
     entries = [(here, getattr(material, there)) for here, there in keys.items()]
     told = " | ".join(f"{here} {entry.confidence}: {entry.source}" for here, entry in entries)
     return f"{label}: {told}"
+
+
+def _drop_replaced_curves(block: dict[str, Any], own: dict[str, dict[str, Any]]) -> None:
+    """Curves that the case gives itself replace those of the library as a whole: another curve, another activation energy."""
+    for part, given in own.items():
+        for key, value in given.items():
+            if isinstance(value, dict) and any(form in value for form in FORMS) and part in block:
+                block[part].pop(key, None)
 
 
 def _say_what_is_own(filled: dict[str, Any], block: dict[str, Any], own: dict[str, dict[str, Any]]) -> None:
