@@ -68,6 +68,18 @@ def test_the_phase_wins_and_its_source_says_so() -> None:
     assert cam.elasticity.source.endswith("| but youngs_modulus of the case")
 
 
+def test_an_activation_energy_of_ones_own() -> None:
+    """Given alone it goes with the value of the library, which has none for NCM622."""
+    for name, value in (("NCM811", 4e-3), ("NCM622", 6e-3)):
+        case = with_library(
+            f"phases.NCM811.material={name}", "phases.NCM811.lithium.diffusivity.activation_energy=40 kJ/mol"
+        )
+        lithium = case.phases["NCM811"].lithium
+        assert lithium is not None and lithium.diffusivity.arrhenius is not None
+        assert lithium.diffusivity.arrhenius.activation_energy == 40e3
+        assert float(lithium.diffusivity(0.5)) == pytest.approx(value, rel=1e-15)
+
+
 def test_null_takes_a_block_away_and_crystals_take_the_place_of_the_volume() -> None:
     case = with_library(
         "phases.NCM811.conduction=null",

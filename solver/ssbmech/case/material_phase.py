@@ -7,7 +7,7 @@ from typing import Any
 
 from ssbmech.case.curve_types import FORMS
 from ssbmech.case.errors import CaseError, Problem
-from ssbmech.case.material import STRAINS, Material
+from ssbmech.case.material import STRAINS, Material, ThermalValue, Value
 from ssbmech.case.material_library import read_material
 from ssbmech.case.merge import merge_at
 from ssbmech.case.yaml_reader import Document
@@ -99,20 +99,20 @@ def _storage(label: str, material: Material, data: dict[str, Any]) -> dict[str, 
 
 def _block(label: str, material: Material, data: dict[str, Any], keys: dict[str, str]) -> dict[str, Any]:
     """Keys of a block of the case with the values of a material, and their sources."""
-    block = {here: _with_arrhenius(data[there]) for here, there in keys.items()}
+    block = {here: _in_phase(getattr(material, there), data[there]) for here, there in keys.items()}
     return block | {"source": _sources(label, material, keys)}
 
 
-def _with_arrhenius(entry: dict[str, Any]) -> Any:
-    """The value as a case file has it, with its activation energy where there is one."""
-    value = entry["value"]
-    if "activation_energy" not in entry:
+def _in_phase(entry: Value[Any], given: dict[str, Any]) -> Any:
+    """The value as a case file has it; with its activation energy where there is one, and room for one where there may be."""
+    value = given["value"]
+    if not isinstance(entry, ThermalValue):
         return value
     curve = value if isinstance(value, dict) else {"value": value}
-    law = {"activation_energy": entry["activation_energy"]}
-    if "temperature" in entry:
-        law["reference_temperature"] = entry["temperature"]
-    return curve | law
+    if entry.activation_energy is None:
+        return curve
+    law = {"activation_energy": given["activation_energy"]}
+    return curve | law | {"reference_temperature": f"{entry.temperature!r} K"}
 
 
 def _sources(label: str, material: Material, keys: dict[str, str]) -> str:

@@ -144,7 +144,7 @@ phases:
 ```
 
 A material gives density, elasticity, conduction and, of an active material, the lithium and chemical_strain blocks. It merges as
-a file that the phase `extends` would; `null` takes a block away (`conduction: null` for mechanics alone). Plasticity is not
+if the phase extended it; `null` takes a block away (`conduction: null` for mechanics alone). Plasticity is not
 filled in unasked: the yield strengths are mostly assumed, and flow costs quadratic displacements. Laws of interfaces belong to
 pairs of phases and stay in the case; `interface_strength`, `interface_toughness` and `exchange_current_density` of the library
 are ranges to start from. The resolved case in the run folder shows every number with its source, and says which are of the case
@@ -157,7 +157,7 @@ file may have one: `{value: 4e-15 m^2/s, activation_energy: 25 kJ/mol, reference
 **Confidence.** *measured* and *computed* (atomistic, or from other values) are of the source named; *assumed* is an estimate, a
 value of a similar material, or a parameter of a model, and the source says which. *Quoted second-hand* means that the paper was
 not at hand when the file was written: check before you publish. Measured of a powder or a pellet is not measured of your powder
-or pellet.
+or pellet. Moduli by DFT are of 0 K and used as if of room temperature.
 
 **Composition.** x counts carriers between 0 and 1. `formula`, `density` and `maximum_concentration` belong to one composition (x
 = 1 of lithium oxides and phosphates, x = 0 of graphite, silicon, Li4Ti5O12), to whose volume concentrations refer. Of carriers
@@ -184,4 +184,4 @@ def markdown() -> str:
 
 def _table(head: tuple[str, ...], body: list[list[str]]) -> str:
     lines = [list(head), ["---"] * len(head), *body]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
