@@ -33,8 +33,8 @@ class Panel:
 
 
 def material_figure(title: str, panels: Sequence[Panel]) -> Figure:
-    """All panels of a material, two in a row."""
-    columns = min(2, len(panels))
+    """All panels of a material, two or three in a row."""
+    columns = len(panels) if len(panels) <= 3 else 2
     rows = -(-len(panels) // columns)
     with style.publication():
         figure = style.new_figure(4.4 * columns, 3.2 * rows)
