@@ -5,9 +5,9 @@ With the opening δ_n (along the normal), the sliding δ_s (vector), and the bon
     t_n = (1 − d) K ⟨δ_n⟩ − p,     p = ⟨λ − K_c δ_n⟩   (contact, no adhesion needed; λ = 0 for a mere penalty)
     t_s = (1 − d) K δ_s
 
-with the multiplier λ of :mod:`ssbmech.physics.contact_multiplier`, to which :mod:`ssbmech.materials.friction` adds what the broken share carries by friction. Here 1 − d stands for 1 − d + ρ d with a
-residual stiffness fraction ρ (default 1e-6): a particle that has come off everywhere still has a place. Its traction is below a
-thousandth of a MPa for any gap that occurs.
+with the multiplier λ of :mod:`ssbmech.physics.contact_multiplier`, to which :mod:`ssbmech.materials.friction` adds what the broken
+share carries by friction. Here 1 − d stands for 1 − d + ρ d with a residual stiffness fraction ρ (default 1e-6): a particle that has
+come off everywhere still has a place. Its traction is below a thousandth of a MPa for any gap that occurs.
 
 The damage d follows the bilinear law in the effective opening λ = (⟨δ_n⟩² + |δ_s|²)^½: it starts at δ_0 = T_0/K and the
 bond is gone at δ_f = 2 G_c/T_0, so that a fully opened interface has dissipated G_c. Under mixed mode, with the mode

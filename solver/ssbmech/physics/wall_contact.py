@@ -166,8 +166,7 @@ class WallContact(LocalState):
     def _multiplier_work(self) -> Floats:
         """(points,) ∫ (λ − p)/K dλ over the step [MPa µm], trapezoidal."""
         excess = self._multiplier - self._response.pressure + self._old_multiplier - self._old_pressure
-        work: Floats = 0.5 * excess * (self._multiplier - self._old_multiplier) / self.law.stiffness
-        return work
+        return np.asarray(0.5 * excess * (self._multiplier - self._old_multiplier) / self.law.stiffness)
 
     def figures(self) -> WallFigures:
         """Figures of the current state; collective."""

@@ -329,9 +329,8 @@ class CoupledSystem:
         self.krylov = 0
         iterations = self._newton()
         for _ in range(_AUGMENTATIONS):
-            if not any(
-                [state.augment() for state in self.states]
-            ):  # a list: each is asked, each is collective
+            again = [state.augment() for state in self.states]  # every one is asked: the call is collective
+            if not any(again):
                 break
             iterations += self._newton()
         return iterations
