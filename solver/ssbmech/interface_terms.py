@@ -34,7 +34,9 @@ def add_interfaces(model: Model, pairs: list[Pair]) -> None:
             continue
         if model.damage is not None:
             c = interface.cohesion
-            model.cohesion[pair] = Cohesion(setting, pair, _law(c), model.damage, _friction(c))
+            model.cohesion[pair] = Cohesion(
+                setting, pair, _law(c), model.damage, _friction(c), c.penetration_tolerance
+            )
             if c.initially_open:
                 cells = interface_mesh.row_of_cell
                 opened = np.flatnonzero(model.facets.pair[cells] == number)

@@ -33,7 +33,7 @@ def make_walls(model: Model) -> WallContact | None:
         friction.coefficient if friction else 0.0,
         (friction.stiffness if friction else None) or STICKING * block.contact_stiffness,
     )
-    return WallContact(model.setting, pairs, law)
+    return WallContact(model.setting, pairs, law, block.penetration_tolerance)
 
 
 def describe_walls(model: Model) -> str:

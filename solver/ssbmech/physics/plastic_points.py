@@ -9,7 +9,7 @@ from dolfinx import fem
 
 from ssbmech.domain.quadrature import CellPoints
 from ssbmech.materials.plasticity import FlowLaw
-from ssbmech.physics.setting import Setting
+from ssbmech.physics.setting import LocalState, Setting
 
 SYMMETRIC = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 """Order of the components of a symmetric tensor in a history variable."""
@@ -26,7 +26,7 @@ def von_mises(deviator: Any, stiffness: float) -> Any:
     return ufl.sqrt(1.5 * ufl.inner(deviator, deviator) + (1e-9 * stiffness) ** 2)
 
 
-class PlasticPoints:
+class PlasticPoints(LocalState):
     """Local state of a phase with a flow law.
 
     Two tensors are kept as history: ``tensor``, the plastic strain or what takes its place at finite strain, zero at first, and the
