@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -18,7 +19,7 @@ class Panel:
 
     Attributes:
         x_label, y_label: with units.
-        curves: name (empty: none), arguments and values of each.
+        curves: name (empty: none), arguments and values of each; a single one is a dot.
         logarithmic: whether the values span orders of magnitude.
         window: arguments between which the material is used, shaded.
         note: where the curves come from, below the panel.
@@ -38,13 +39,13 @@ def material_figure(title: str, panels: Sequence[Panel]) -> Figure:
     rows = -(-len(panels) // columns)
     with style.publication():
         figure = style.new_figure(4.4 * columns, 3.2 * rows)
-        figure.suptitle(title)
+        figure.suptitle("\n".join(wrap(title, 52 * columns)))
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
         for panel, axis in zip(panels, axes, strict=False):
             if panel.window is not None:
                 axis.axvspan(*panel.window, color=style.SKY, alpha=0.15, linewidth=0)
             for (name, x, y), colour in zip(panel.curves, style.CYCLE, strict=False):
-                axis.plot(x, y, color=colour, label=name)
+                axis.plot(x, y, color=colour, label=name, marker="o" if len(x) == 1 else "")
             if panel.logarithmic:
                 axis.set_yscale("log")
                 low = min(float(y.min()) for _, _, y in panel.curves)

@@ -197,7 +197,7 @@ def _conduction(material: Material) -> Panel:
     celsius: NDArray[np.float64] = np.linspace(-20.0, 80.0, 101, dtype=np.float64)
     kappa = 1e-6 * float(entry.value(0.5))
     if entry.activation_energy is None:
-        celsius = np.array([entry.temperature - 273.15 - 0.5, entry.temperature - 273.15 + 0.5])
+        celsius = np.array([entry.temperature - 273.15])
     values = kappa * np.array([_factor(entry, t + 273.15) for t in celsius])
     note = (
         entry.confidence
