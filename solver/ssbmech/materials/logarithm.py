@@ -19,14 +19,14 @@ Floats = npt.NDArray[np.float64]
 
 SYMMETRIC = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 """Order of the six components of a symmetric tensor."""
-_ROW, _COLUMN = np.array(SYMMETRIC).T
+_ROW, _COLUMN = (np.array([pair[side] for pair in SYMMETRIC]) for side in (0, 1))
 TWICE: Floats = np.where(np.equal(_ROW, _COLUMN), 1.0, 2.0)
 """How often each of the components stands in the tensor."""
 
 
 def spectrum(tensors: Floats) -> tuple[Floats, Floats]:
     """Eigenvalues (n, 3) and eigenvectors (n, 3, 3), in columns, of symmetric tensors (n, 3, 3)."""
-    sound = np.isfinite(tensors).all(axis=(1, 2))
+    sound = np.asarray(np.isfinite(tensors).all(axis=(1, 2)))
     values, vectors = np.linalg.eigh(np.where(sound[:, None, None], tensors, np.eye(3)))
     values = np.where(sound[:, None] & (values > 0), values, np.nan)
     return values, vectors
