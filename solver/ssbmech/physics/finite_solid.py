@@ -162,15 +162,21 @@ class FiniteStrainSolid(BaseSolid):
         stored = ratio * (self._shear_energy() + self._volume_energy())
         out = [Energy("elastic_energy", "stored", stored * dx)]
         if self.points is not None:
-            old = self._deviator(previous=True)
-            before = von_mises(old, self.law.shear_modulus)
-            after = von_mises(self._deviator(), self.law.shear_modulus)
-            spent = 0.5 * (ratio * after + self._chemical_ratio(previous=True) * before)
-            out.append(Energy("plastic_dissipation", "increment", spent * self.points.growth() * dx))
+            out.append(Energy("plastic_dissipation", "increment", self._dissipation() * dx))
         x, old_x = self._x(False), self._x(True)
         if x is not None:
             out.append(Energy("chemical_work", "increment", self._chemical_work(x, old_x)))
         return out
+
+    def _dissipation(self) -> Any:
+        """½ (J_ch s:n + the same of the last step) Δp, n the direction of flow; stress and n of different steps meet in the same material frame."""
+        assert self.points is not None
+        direction = 3 * self.law.shear_modulus * self.points.trial_strain() / self.points.trial
+        back = self._isochoric(previous=True) * ufl.inv(self._isochoric())
+        after = ufl.inner(self._deviator(), direction)
+        before = ufl.inner(self._deviator(previous=True), back * direction * ufl.inv(back))
+        power = self._chemical_ratio() * after + self._chemical_ratio(previous=True) * before
+        return 0.5 * power * self.points.growth()
 
     def _chemical_work(self, x: Any, old: Any) -> ufl.Form:
         """∫ ∂(J_ch W)/∂x Δx dX by the trapezoidal rule."""
