@@ -294,6 +294,31 @@ def test_shear_is_of_first_order(shared_tmp_path: Path) -> None:
     assert strains[2] == pytest.approx(limit, rel=5e-4)
 
 
+def test_energy_of_a_reversal(shared_tmp_path: Path) -> None:
+    """Pulled, pushed back into reverse yield, pulled, turning meanwhile: ½ (τ + τ') : Δ(ln U) is elastic energy and dissipation (1e-10).
+
+    Stress and flow are of opposite sign when a reversed step begins, and their product counts with its sign, as in the work. Otherwise the
+    balance would miss several times the work.
+    """
+    specimen = Specimen(block(shared_tmp_path), {"solid": {"law": SE, "flow": VOCE}}, FACES, 1, True)
+    solid, frame = specimen.solids["solid"], rotation((1, 2, 3), 0.8)
+    work, old = 0.0, (np.zeros((3, 3)), np.zeros((3, 3)))
+    for turn, size in ((0.4, 0.03), (1.3, -0.02), (2.0, 0.05)):
+        principal = size * np.array([1.0, -0.5, -0.5])
+        strain, end = frame @ np.diag(principal) @ frame.T, rotation((2, -1, 1), turn)
+        gradient = end @ frame @ np.diag(np.exp(principal)) @ frame.T
+        specimen.move_all(lambda points, f=gradient: points @ (f - np.eye(3)).T)
+        specimen.step(account=True)
+        stress = np.array([[specimen.mean(solid.stress()[i, j]) for j in range(3)] for i in range(3)])
+        stress = end.T @ stress @ end  # of unchanged volume: Cauchy and Kirchhoff are the same
+        work += 0.5 * ((stress + old[1]) * (strain - old[0])).sum()
+        old = strain, stress
+    energy, p = specimen.energy, specimen.mean(solid.plastic_strain())
+    print(work, energy, p)
+    assert p > 0.09
+    assert energy["elastic_energy"] + energy["plastic_dissipation"] == pytest.approx(work, rel=1e-10)
+
+
 # -- transport in the deformed body ----------------------------------------------------------------------------------------
 
 

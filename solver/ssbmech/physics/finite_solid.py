@@ -169,7 +169,7 @@ class FiniteStrainSolid(BaseSolid):
         return out
 
     def _dissipation(self) -> Any:
-        """½ (J_ch s:n + the same of the last step) Δp, n the direction of flow; stress and n of different steps meet in the same material frame."""
+        """½ (J_ch s:n + the same with s of the last step) Δp [MPa], n the direction of flow, carried back to the last configuration."""
         assert self.points is not None
         direction = 3 * self.law.shear_modulus * self.points.trial_strain() / self.points.trial
         back = self._isochoric(previous=True) * ufl.inv(self._isochoric())
