@@ -125,8 +125,7 @@ def test_free(shared_tmp_path: Path) -> None:
 def test_in_a_shell(shared_tmp_path: Path) -> None:
     """An elastic-plastic shell b = 1.5a of electrolyte, stretched by half by the core.
 
-    Radius to 0.3 %, mean stress of core and shell to 3 %, plastic strain of the shell to 4 %, on three cells through the shell:
-    the radial return adds up what is nearly the logarithmic strain of each step, with an error that falls with the step.
+    Radius to 0.3 %, mean stress of core and shell to 3 %, plastic strain of both to 1 %, on three cells through the shell.
     """
     laws = {
         "core": {"law": SILICON, "flow": FLOW, "chemical_strain": SWELLING},
@@ -141,7 +140,7 @@ def test_in_a_shell(shared_tmp_path: Path) -> None:
     error = np.abs(ours - theirs).max(axis=0) / np.abs(theirs).max(axis=0)
     print(error, ours[-1], theirs[-1])
     assert theirs[-1, 1, 3] > 0.5
-    assert error[0, 0] < 3e-3 and error[:, 2].max() < 0.03 and error[:, 3].max() < 0.04
+    assert error[0, 0] < 3e-3 and error[:, 2].max() < 0.03 and error[:, 3].max() < 0.01
 
 
 WALL, PENALTY = 1.5, 1e8  # um, MPa/um
