@@ -49,6 +49,7 @@ class LogarithmicPoints(PlasticPoints):
         self.isochoric: Any = None
         self.kept: Any = None
         self._gradient: fem.Expression | None = None
+        self._known: tuple[Floats, Floats] | None = None
 
     @property
     def elastic_strain(self) -> Any:
@@ -103,8 +104,13 @@ class LogarithmicPoints(PlasticPoints):
     def _linearise(self) -> Floats:
         """Put the tangent of the logarithm at the current fields into the weak form; (points, 6) its value."""
         _, left = self._trial_left()
+        if self._known is not None and np.array_equal(
+            left, self._known[0]
+        ):  # residual and Jacobian of an iterate
+            return self._known[1]
         value, slope = logarithm(left)
         start = (slope @ (TWICE * components(left))[:, :, None])[:, :, 0]
         self._points.write(self._constant, value - start)
         self._points.write(self._slope, slope[:, _UPPER[0], _UPPER[1]])
+        self._known = left, value
         return value
