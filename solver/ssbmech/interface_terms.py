@@ -10,7 +10,7 @@ from ssbmech.case.interfaces import Cohesion as CohesionBlock
 from ssbmech.constants import thermal_voltage
 from ssbmech.domain.interfaces import Pair
 from ssbmech.materials.cohesive import CohesiveLaw
-from ssbmech.materials.friction import CoulombFriction
+from ssbmech.materials.friction import STICKING, CoulombFriction
 from ssbmech.physics.charge import ChargeTransfer, ContactConductance
 from ssbmech.physics.cohesion import Cohesion
 from ssbmech.physics.lithium_transfer import LithiumTransfer
@@ -89,4 +89,4 @@ def _law(c: CohesionBlock) -> CohesiveLaw:
 def _friction(c: CohesionBlock) -> CoulombFriction | None:
     if c.friction is None:
         return None
-    return CoulombFriction(c.friction.coefficient, c.friction.stiffness or c.contact_stiffness)
+    return CoulombFriction(c.friction.coefficient, c.friction.stiffness or STICKING * c.contact_stiffness)

@@ -23,7 +23,7 @@ class Scripted:
 
     def __post_init__(self) -> None:
         self.system = self
-        self.krylov = 0
+        self.krylov, self.hardest = 0, self.iterations
 
     def restore(self) -> None:
         """There is nothing to go back to."""

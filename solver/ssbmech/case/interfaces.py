@@ -37,7 +37,7 @@ class Friction(SourcedBlock):
 
     coefficient: float = Field(gt=0.0, description="mu, the same at rest and in motion")
     stiffness: InterfaceStiffness | None = Field(
-        default=None, description="of faces that stick, tangential; default contact_stiffness"
+        default=None, description="of faces that stick, tangential; default contact_stiffness/10"
     )
 
 

@@ -154,7 +154,7 @@ class TimeStepper:
             self._remember(step)
             self.evolution.commit()
             before = after
-            dt = self._next(step, dt, iterations)
+            dt = self._next(step, dt, self.evolution.system.hardest)
 
     def _next(self, step: float, dt: float, iterations: int) -> float:
         """The next time step: longer after an easy step, shorter after a hard one, not soon again as long as a rejected one."""

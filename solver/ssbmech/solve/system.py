@@ -109,6 +109,8 @@ class CoupledSystem:
         self.timings = Timings()
         self.krylov = 0
         """Krylov iterations of the last :meth:`solve`."""
+        self.hardest = 0
+        """Most Newton iterations that one solve of the last :meth:`solve` took."""
         self.tied_sum: dict[str, float] = {}
         self.reactions: dict[str, Floats] = {}
         self.field_norms: dict[str, float] = {}
@@ -327,12 +329,13 @@ class CoupledSystem:
             SolveError: not converged; the fields then hold the last iterate.
         """
         self.krylov = 0
-        iterations = self._newton()
+        self.hardest = iterations = self._newton()
         for _ in range(_AUGMENTATIONS):
             again = [state.augment() for state in self.states]  # every one is asked: the call is collective
             if not any(again):
                 break
-            iterations += self._newton()
+            more = self._newton()
+            iterations, self.hardest = iterations + more, max(self.hardest, more)
         return iterations
 
     def _newton(self) -> int:
