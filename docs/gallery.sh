@@ -65,6 +65,8 @@ for name in ("structures", "grains"):  # 256 colours: a third of the size
 PANELS
 [ "${1:-all}" = meshes ] && exit
 
+./ssbmech materials plot NCM811 -o docs/images/material_NCM811.png
+
 settings=(--set "mesh.microstructure.box=[10 um, 10 um, 10 um]"
     --set "mesh.microstructure.mesh_size={interface: 1.5 um, bulk: 3 um, neck: 6}"
     --set "numerics.time_step={initial: 300 s, maximum: 1200 s}" --set output.report=false)

@@ -1,4 +1,4 @@
-"""The command line: ``ssbmech run | check | report | mesh | schema | doctor``.
+"""The command line: ``ssbmech run | check | report | mesh | materials | schema | doctor``.
 
 Exit codes: 0 done, 1 the run failed, 2 bad input.
 """
@@ -31,6 +31,7 @@ from ssbmech.launch import (
     launched_ranks,
     relaunch,
 )
+from ssbmech.materials_cli import app as materials
 
 app = typer.Typer(
     name="ssbmech",
@@ -39,6 +40,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(materials, name="materials")
 
 CaseFile = Annotated[Path, typer.Argument(metavar="CASE", help="Case file (YAML).", show_default=False)]
 Ranks = Annotated[

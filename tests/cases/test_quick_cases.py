@@ -30,6 +30,7 @@ QUICK = (
     "pores_lpscl/case",
     "friction/case",
     "mechanisms/all",
+    "library/case",
 )
 LONGER = (
     "irregular_ncm811/case",

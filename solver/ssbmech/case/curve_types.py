@@ -7,7 +7,7 @@ A curve is a quantity (the same everywhere), a mapping with an ``expression``, w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -15,8 +15,10 @@ import numpy as np
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from ssbmech.case.curve_schema import curve_schema
 from ssbmech.case.curves import (
     ROOM_TEMPERATURE,
+    Arrhenius,
     ConstantCurve,
     Curve,
     ExpressionCurve,
@@ -24,13 +26,17 @@ from ssbmech.case.curves import (
     PointsCurve,
 )
 from ssbmech.case.errors import nearest
-from ssbmech.case.expressions import LONGEST, allowed_in_expressions
+from ssbmech.case.expressions import allowed_in_expressions
 from ssbmech.case.tables import BelowError, read_table
 from ssbmech.case.units import Quantity, UnitError, as_custom_error, quantity
 
-FORMS = ("expression", "points", "table")
-KEYS = (*FORMS, "unit", "argument_unit", "columns", "clip", "source")
-ONLY_WITH = {"columns": ("table",), "argument_unit": ("points", "table")}
+FORMS = ("value", "expression", "points", "table")
+THERMAL = ("activation_energy", "reference_temperature")
+KEYS = (*FORMS, "unit", "argument_unit", "columns", "clip", "source", *THERMAL)
+SAMPLED = ("points", "table")
+ONLY_WITH = {"columns": ("table",), "argument_unit": SAMPLED}
+
+_THERMAL_QUANTITIES = (quantity("molar energy", "nonnegative"), quantity("temperature", "positive"))
 
 
 @dataclass(frozen=True)
@@ -44,16 +50,18 @@ class CurveOf:
     beyond: Literal["linear", "constant"] = "linear"
     clip: tuple[float, float] | None = None
     per_argument: Quantity | None = None  # a plain quantity is then the slope of a line through zero
+    thermal: bool = False  # whether it may have an activation energy
 
     @property
     def allowed(self) -> str:
         """The forms that a curve may take, for messages and the reference."""
         plain = self.per_argument or self.values
         unit = f", unit: {self.values.unit}" if self.values.unit else ""
+        warm = f' | {{value: "{plain.example}", activation_energy: 25 kJ/mol}}' if self.thermal else ""
         return (
             f"{plain.example if not plain.unit else chr(34) + plain.example + chr(34)} | "
             f"{{expression: a formula of {self.variable}{unit}}} | "
-            f"{{points: [[{self.variable}, value], ...]{unit}}} | {{table: file.csv{unit}}}"
+            f"{{points: [[{self.variable}, value], ...]{unit}}} | {{table: file.csv{unit}}}{warm}"
         )
 
     def _validate(self, value: Any, info: core_schema.ValidationInfo) -> Curve:
@@ -76,12 +84,44 @@ class CurveOf:
         source = value.get("source")
         if source is not None and not isinstance(source, str):
             raise BelowError(UnitError("is not text", "text"), "source")
-        if form == "expression":
-            curve: Curve = self._expression(value, temperature, clip, source)
+        if form == "value":
+            curve = self._constant(value, clip, source)
+        elif form == "expression":
+            curve = self._expression(value, temperature, clip, source)
         else:
             curve = self._points(value, form, clip, source)
         self._check_sign(curve, form)
-        return curve
+        return replace(curve, arrhenius=self._arrhenius(value, temperature))
+
+    def _constant(
+        self, value: Mapping[Any, Any], clip: tuple[float, float] | None, source: str | None
+    ) -> Curve:
+        given, scale = value["value"], self._scale(value, "unit", self.values)
+        if _is_number(given) and self.values.unit and scale is not None:
+            given = f"{float(given) * scale!r} {self.values.unit}"
+        try:
+            return replace(self._plain(given), clip=clip, source=source)
+        except UnitError as error:
+            raise BelowError(error, "value") from None
+
+    def _arrhenius(self, value: Mapping[Any, Any], temperature: float) -> Arrhenius | None:
+        """The law of Arrhenius where an activation energy is given."""
+        given: dict[str, float] = {}
+        for key, kind in zip(THERMAL, _THERMAL_QUANTITIES, strict=True):
+            if key not in value:
+                continue
+            if not self.thermal:
+                allowed = "with diffusivities, conductivities and exchange current densities"
+                raise BelowError(UnitError("does not go with this curve", allowed), key)
+            try:
+                given[key] = kind.read(value[key])
+            except UnitError as error:
+                raise BelowError(error, key) from None
+        if not given:
+            return None
+        if "activation_energy" not in given:
+            raise BelowError(UnitError("goes with activation_energy only", self.allowed), THERMAL[1])
+        return Arrhenius(temperature=temperature, **given)
 
     def _plain(self, value: Any) -> Curve:
         if isinstance(value, list) or value is None:
@@ -102,7 +142,7 @@ class CurveOf:
         forms = [form for form in FORMS if form in value]
         if len(forms) != 1:
             given = " and ".join(forms) or "none of them"
-            raise UnitError(f"needs exactly one of expression, points and table, not {given}", self.allowed)
+            raise UnitError(f"needs exactly one of {', '.join(FORMS)}, not {given}", self.allowed)
         for key, partners in ONLY_WITH.items():
             if key in value and forms[0] not in partners:
                 raise BelowError(UnitError(f"goes with {' or '.join(partners)} only", self.allowed), key)
@@ -250,12 +290,12 @@ class CurveOf:
 
     def write(self, curve: Curve) -> Any:
         """What :meth:`read` turns back into an equal curve."""
-        if isinstance(curve, ConstantCurve):
-            return self.values.write(curve.value) if self.values.unit else curve.value
-        if isinstance(curve, LinearCurve):
-            return (self.per_argument or self.values).write(curve.slope)
         out: dict[str, Any] = {}
-        if isinstance(curve, ExpressionCurve):
+        if isinstance(curve, ConstantCurve | LinearCurve):
+            out["value"] = self._write_plain(curve)
+            if curve.source is None and curve.arrhenius is None:
+                return out["value"]
+        elif isinstance(curve, ExpressionCurve):
             out["expression"] = curve.expression
             if curve.unit:
                 out["unit"] = curve.unit
@@ -269,7 +309,16 @@ class CurveOf:
             out["clip"] = list(curve.clip)
         if curve.source is not None:
             out["source"] = curve.source
+        if curve.arrhenius is not None:
+            numbers = (curve.arrhenius.activation_energy, curve.arrhenius.reference_temperature)
+            for key, kind, number in zip(THERMAL, _THERMAL_QUANTITIES, numbers, strict=True):
+                out[key] = kind.write(number)
         return out
+
+    def _write_plain(self, curve: ConstantCurve | LinearCurve) -> Any:
+        if isinstance(curve, LinearCurve):
+            return (self.per_argument or self.values).write(curve.slope)
+        return self.values.write(curve.value) if self.values.unit else curve.value
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         writer = core_schema.plain_serializer_function_ser_schema(self.write)
@@ -278,37 +327,9 @@ class CurveOf:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
+        thermal = dict(zip(THERMAL, _THERMAL_QUANTITIES, strict=True)) if self.thermal else {}
         plain = self.per_argument or self.values
-        cell = {"anyOf": [{"type": "number"}, {"type": "string"}]}
-        pair = {"type": "array", "items": cell, "minItems": 2, "maxItems": 2}
-        common = {
-            "unit": {
-                "type": "string",
-                "description": f"unit of {self.values.name}",
-                "examples": [self.values.unit],
-            },
-            "clip": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
-            "source": {"type": "string"},
-        }
-        sampled = common | {"argument_unit": {"type": "string", "examples": [self.argument.unit]}}
-        name = {"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 0}]}
-        columns = {"type": "array", "items": name, "minItems": 2, "maxItems": 2}
-        text = {"anyOf": [{"type": "string", "maxLength": LONGEST}, {"type": "number"}]}
-        forms: list[dict[str, Any]] = [
-            {"properties": common | {"expression": text}, "required": ["expression"]},
-            {
-                "properties": sampled | {"points": {"type": "array", "items": pair, "minItems": 2}},
-                "required": ["points"],
-            },
-            {
-                "properties": sampled | {"table": {"type": "string"}, "columns": columns},
-                "required": ["table"],
-            },
-        ]
-        objects = [{"type": "object", "additionalProperties": False} | form for form in forms]
-        if plain.unit:
-            return {"anyOf": [plain.json_schema(), *objects], "description": self.allowed}
-        return {"anyOf": [{"type": "number"}, plain.json_schema(), *objects], "description": self.allowed}
+        return curve_schema(plain, self.values, self.argument, thermal, self.allowed)
 
 
 def _is_number(item: Any) -> bool:
@@ -320,21 +341,24 @@ def curve_of_x(
     sign: Literal["any", "nonnegative", "positive"] = "any",
     clip: tuple[float, float] | None = None,
     method: Literal["monotone", "smooth"] = "monotone",
+    thermal: bool = False,
 ) -> CurveOf:
     """A curve of the stoichiometry x."""
-    return CurveOf(quantity(name, sign), quantity("pure number"), method=method, clip=clip)
+    return CurveOf(quantity(name, sign), quantity("pure number"), method=method, clip=clip, thermal=thermal)
 
 
 EXCHANGE_CURRENT_CLIP = (1e-3, 1.0 - 1e-3)
 """x beyond which an exchange current density is held constant: sqrt(x (1 - x)) has no slope at 0 and 1."""
 
 PotentialOfX = Annotated[Curve, curve_of_x("potential")]
-DiffusivityOfX = Annotated[Curve, curve_of_x("diffusivity", "positive")]
+DiffusivityOfX = Annotated[Curve, curve_of_x("diffusivity", "positive", thermal=True)]
 VolumeChangeOfX = Annotated[Curve, curve_of_x("pure number")]
 LatticeChangeOfX = Annotated[Curve, curve_of_x("pure number", method="smooth")]
 LatticeParameterOfX = Annotated[Curve, curve_of_x("lattice parameter", "positive", method="smooth")]
-ConductivityOfX = Annotated[Curve, curve_of_x("conductivity", "positive")]
-ExchangeCurrentOfX = Annotated[Curve, curve_of_x("current density", "positive", EXCHANGE_CURRENT_CLIP)]
+ConductivityOfX = Annotated[Curve, curve_of_x("conductivity", "positive", thermal=True)]
+ExchangeCurrentOfX = Annotated[
+    Curve, curve_of_x("current density", "positive", EXCHANGE_CURRENT_CLIP, thermal=True)
+]
 PressureOfTime = Annotated[
     Curve,
     CurveOf(quantity("pressure", "nonnegative"), quantity("time"), "t", method="linear", beyond="constant"),

@@ -8,6 +8,7 @@ proposes.
 from __future__ import annotations
 
 import importlib
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,9 +20,32 @@ from scipy.interpolate import CubicSpline, PchipInterpolator
 
 from ssbmech.case import expressions
 from ssbmech.case.expressions import DUAL, NUMPY, Array, Dual
+from ssbmech.constants import GAS_CONSTANT
 
 ROOM_TEMPERATURE = 298.15
 """K; what T means in a formula unless the case says otherwise."""
+
+
+@dataclass(frozen=True)
+class Arrhenius:
+    """Factor exp(-E_a/R (1/T - 1/T_ref)) of a thermally activated quantity; 1 at the reference temperature.
+
+    Attributes:
+        activation_energy: E_a [J/mol].
+        reference_temperature: T_ref [K], at which the quantity was measured.
+        temperature: T [K].
+    """
+
+    activation_energy: float
+    reference_temperature: float = ROOM_TEMPERATURE
+    temperature: float = ROOM_TEMPERATURE
+
+    @property
+    def factor(self) -> float:
+        """The factor at the temperature."""
+        inverse = 1.0 / self.temperature - 1.0 / self.reference_temperature
+        return math.exp(-self.activation_energy / GAS_CONSTANT * inverse)
+
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 _PANELS = 64
@@ -33,17 +57,20 @@ class Curve(ABC):
 
     clip: tuple[float, float] | None = None
     source: str | None = None
+    arrhenius: Arrhenius | None = None
     kind: ClassVar[str] = ""
 
     def __call__(self, x: ArrayLike) -> Array:
         """Values at ``x``, of the shape of ``x``."""
         x = np.asarray(x, dtype=float)
-        return np.asarray(np.broadcast_to(self._value(self._clipped(x)), x.shape), dtype=float)
+        return self._factor * np.asarray(np.broadcast_to(self._value(self._clipped(x)), x.shape), dtype=float)
 
     def derivative(self, x: ArrayLike) -> Array:
         """First derivative at ``x`` (zero where clipped)."""
         x = np.asarray(x, dtype=float)
-        slope = np.asarray(np.broadcast_to(self._slope(self._clipped(x)), x.shape), dtype=float)
+        slope = self._factor * np.asarray(
+            np.broadcast_to(self._slope(self._clipped(x)), x.shape), dtype=float
+        )
         if self.clip is None:
             return slope
         return np.where((x < self.clip[0]) | (x > self.clip[1]), 0.0, slope)
@@ -75,15 +102,22 @@ class Curve(ABC):
         if self.clip is not None:
             low, high = self.clip
             x = ufl.conditional(ufl.lt(x, low), low, ufl.conditional(ufl.gt(x, high), high, x))
-        return self._ufl(x, ufl)
+        value = self._ufl(x, ufl)
+        return value if self.arrhenius is None else self._factor * value
 
     def knots(self) -> tuple[float, ...]:
         """Arguments at which the curve is not smooth."""
         return self.clip or ()
 
     def at(self, temperature: float) -> Curve:
-        """The curve at another temperature [K] (formulas may use T)."""
-        return self
+        """The curve at another temperature [K] (formulas may use T, curves may have an activation energy)."""
+        if self.arrhenius is None:
+            return self
+        return replace(self, arrhenius=replace(self.arrhenius, temperature=temperature))
+
+    @property
+    def _factor(self) -> float:
+        return 1.0 if self.arrhenius is None else self.arrhenius.factor
 
     def _clipped(self, x: Array) -> Array:
         return x if self.clip is None else np.clip(x, *self.clip)
@@ -150,7 +184,9 @@ class ExpressionCurve(Curve):
     kind: ClassVar[str] = "expression"
 
     def at(self, temperature: float) -> Curve:
-        return replace(self, temperature=temperature)
+        curve = super().at(temperature)
+        assert isinstance(curve, ExpressionCurve)
+        return replace(curve, temperature=temperature)
 
     def _evaluate(self, x: Any, functions: expressions.Functions) -> Any:
         with np.errstate(all="ignore"):  # outside its range a formula may give nan, which the caller notices

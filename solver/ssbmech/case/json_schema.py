@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from ssbmech.case.material_library import material_names
 from ssbmech.case.schema import Case
 
 EXTENDS = {"type": "string", "description": "another case file that this one builds on, relative to this one"}
@@ -21,6 +22,7 @@ def json_schema() -> dict[str, Any]:
     _one_of(definitions, "Step", ("press", "rest", "charge", "discharge"))
     _one_of(definitions, "Load", ("pressure", "fixed_gap", "stiffness"))
     _one_of(definitions, "Mesh", ("file", "microstructure"))
+    _with_material(definitions)
     partial = _loosened(copy.deepcopy(full))
     partial["properties"]["extends"] = EXTENDS
     loose = {name + _PARTIAL: _loosened(copy.deepcopy(body)) for name, body in definitions.items()}
@@ -32,6 +34,18 @@ def json_schema() -> dict[str, Any]:
         "else": full,
         "$defs": definitions | loose,
     }
+
+
+def _with_material(definitions: dict[str, Any]) -> None:
+    """A phase that names a material need give nothing else but its regions."""
+    whole = definitions["WholePhase"] = definitions["Phase"]
+    definitions["Phase"] = {
+        "if": {"type": "object", "required": ["material"]},
+        "then": {"$ref": f"#/$defs/WholePhase{_PARTIAL}"},
+        "else": {"$ref": "#/$defs/WholePhase"},
+    }
+    material = whole["properties"]["material"]
+    material["anyOf"] = [{"type": "string", "enum": list(material_names())}, *material["anyOf"]]
 
 
 def _one_of(definitions: dict[str, Any], name: str, keys: tuple[str, ...]) -> None:
@@ -53,7 +67,7 @@ def _loosened(schema: Any) -> Any:
         schema["additionalProperties"] = _or_null(schema["additionalProperties"])
     # Which generator a block belongs to may be said by the base file alone: it may fit several.
     out = {("anyOf" if key == "oneOf" else key): _loosened(value) for key, value in schema.items()}
-    if isinstance(out.get("$ref"), str):
+    if isinstance(out.get("$ref"), str) and not out["$ref"].endswith(_PARTIAL):
         out["$ref"] += _PARTIAL
     return out
 

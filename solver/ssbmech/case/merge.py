@@ -21,7 +21,7 @@ EXCLUSIVE: tuple[frozenset[str], ...] = tuple(
     for group in (
         "file microstructure",
         "pressure fixed_gap stiffness",
-        "expression points table",
+        "value expression points table",
         "initial_stoichiometry initial_potential",
         "volume_change partial_molar_volume lattice volume_of_lattice",
         "youngs_modulus hexagonal",
@@ -34,9 +34,12 @@ EXCLUSIVE: tuple[frozenset[str], ...] = tuple(
 )
 """Keys of which a block has one; a later file's choice replaces an earlier one's."""
 
+_THERMAL = ("activation_energy", "reference_temperature")
 _FOLLOWERS = {
-    "table": ("columns",),
-    "points": ("argument_unit",),
+    "value": _THERMAL,
+    "expression": _THERMAL,
+    "table": ("columns", *_THERMAL),
+    "points": ("argument_unit", *_THERMAL),
     "youngs_modulus": ("poisson_ratio",),
 }
 
@@ -72,6 +75,14 @@ def merge(base: Document, over: Document) -> Document:
     marks = dict(base.marks)
     data = _merge(base.data, over.data, (), marks, over.marks)
     return Document(data, marks)
+
+
+def merge_at(base: Any, over: Document, at: Path_) -> Any:
+    """``base`` under what ``over`` has at one place; the lines of ``over`` stay known."""
+    value = over.data
+    for key in at:
+        value = value[key]
+    return _merge(base, value, at, over.marks, dict(over.marks))
 
 
 def _merge(base: Any, over: Any, at: Path_, marks: dict[Path_, Mark], new: dict[Path_, Mark]) -> Any:
@@ -182,6 +193,7 @@ def make_paths_absolute(document: Document, folder: Path) -> None:
         elif isinstance(data, dict):
             for key, value in data.items():
                 is_file = key == "table" or (key == "file" and at[:1] == ("mesh",))
+                is_file |= key == "material" and str(value).endswith((".yaml", ".yml"))
                 if is_file and isinstance(value, str) and value:
                     data[key] = str((folder / value).absolute())
                 else:

@@ -26,6 +26,8 @@ Region = Annotated[
     str, BeforeValidator(lambda tag: str(tag) if type(tag) is int else tag), Field(min_length=1)
 ]
 
+Mobility = Literal["from_open_circuit_potential", "ideal_solution", "dilute_solution"]
+
 
 class Hexagonal(SourcedBlock):
     """Elastic constants of a crystal about its c axis, isotropic in the a-b plane (C14 of a rhombohedral crystal is left out)."""
@@ -82,7 +84,7 @@ class Lithium(SourcedBlock):
     diffusivity_along_c: DiffusivityOfX | None = Field(
         default=None, description="along the c axis of the crystal; left out: the same in all directions"
     )
-    mobility: Literal["from_open_circuit_potential", "ideal_solution", "dilute_solution"] = Field(
+    mobility: Mobility = Field(
         default="from_open_circuit_potential", description="how the mobility follows from the diffusivity"
     )
     initial_stoichiometry: Fraction | None = Field(
@@ -200,6 +202,12 @@ class Phase(SourcedBlock):
     regions: list[Region] = Field(
         min_length=1,
         description="patterns (* ?) of physical names of the mesh, or tags; each region is a body",
+    )
+    material: str | None = Field(
+        default=None,
+        exclude=True,
+        description="a material of the library (`ssbmech materials list`) or a file like those (.yaml), which gives what this "
+        "block leaves out; plasticity only where the block is there, if empty",
     )
     density: Density | None = Field(default=None, description="needed where capacities per gram are used")
     elasticity: Elasticity

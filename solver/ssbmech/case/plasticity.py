@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 from pydantic import Field
 
 from ssbmech.case.base import SourcedBlock
-from ssbmech.case.curves import ROOM_TEMPERATURE
+from ssbmech.case.curves import ROOM_TEMPERATURE, Arrhenius
 from ssbmech.case.units import MolarEnergyOrZero, Pressure, PressureOrZero, Rate, Temperature
-from ssbmech.constants import GAS_CONSTANT
 
 
 class Saturation(SourcedBlock):
@@ -35,8 +32,8 @@ class ViscousFlow(SourcedBlock):
 
     def rate_at(self, temperature: float) -> float:
         """Reference rate [1/s] at a temperature [K]."""
-        inverse = 1 / temperature - 1 / self.reference_temperature
-        return self.reference_rate * math.exp(-self.activation_energy / GAS_CONSTANT * inverse)
+        law = Arrhenius(self.activation_energy, self.reference_temperature, temperature)
+        return self.reference_rate * law.factor
 
 
 class Plasticity(SourcedBlock):

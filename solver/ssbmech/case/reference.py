@@ -45,6 +45,13 @@ thickness goes straight on. Numbers in points take `unit` and, where the argumen
 outside a range; exchange current densities are clipped to 0.001 ... 0.999 unless told otherwise. A table is a
 text file with columns separated by comma, semicolon, tab or blanks.
 
+A diffusivity, a conductivity or an exchange current density may have an `activation_energy`:
+`{value: 4e-15 m^2/s, activation_energy: 25 kJ/mol}`, also beside `expression`, `points` or `table`, is
+multiplied by exp(-E_a/R (1/T - 1/T_ref)) at T = `cell.temperature`; T_ref is `reference_temperature`, 298.15 K
+unless told otherwise.
+
+**Materials.** `material: NCM811` in a phase takes from the [library](materials.md) what the phase leaves out.
+
 **Building on another file.** `extends: other.yaml` takes that file (relative to this one) and puts this one
 over it: mappings merge, lists and values replace, `null` takes a key away. Of keys that exclude each other,
 such as `pressure` and `fixed_gap`, the later choice replaces the earlier. `--set key.path=value` does the
