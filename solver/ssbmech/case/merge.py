@@ -20,7 +20,7 @@ EXCLUSIVE: tuple[frozenset[str], ...] = tuple(
     frozenset(group.split())
     for group in (
         "file microstructure",
-        "pressure fixed_gap stiffness",
+        "pressure ramp_to fixed_gap stiffness",
         "expression points table",
         "initial_stoichiometry initial_potential",
         "volume_change partial_molar_volume lattice volume_of_lattice",
@@ -29,7 +29,7 @@ EXCLUSIVE: tuple[frozenset[str], ...] = tuple(
         "interface cells",
         "labels thresholds",
         "count diameter",
-        "press rest charge discharge",
+        "press rest charge discharge hold hold_potential repeat",
     )
 )
 """Keys of which a block has one; a later file's choice replaces an earlier one's."""
