@@ -117,6 +117,10 @@ class Model:
             if b.phase in self.lithium
         )
 
+    def current(self) -> float:
+        """Current of the last evaluated state [pA], positive on charge."""
+        return self.collector.flowing(self.system.tied_sum.get("collector_potential", 0.0))
+
     def one_c(self) -> float:
         """Current of 1C [pA]; from the nominal capacity, else from all sites of the active material."""
         nominal = self.case.cell.nominal_capacity
@@ -302,7 +306,7 @@ def _references(model: Model) -> dict[str, Any]:
 
     def current() -> float:
         rounding = RESOLVED_CONTENT * content / float(model.setting.time_step.value)
-        return max(0.1 * abs(model.collector.current), 0.1 * least, rounding)
+        return max(0.1 * abs(model.current()), 0.1 * least, rounding)
 
     return {
         "displacement": lambda: force,
@@ -344,6 +348,8 @@ def _make_system(model: Model, axis: int) -> CoupledSystem:
             grounded,
             _conductors(case, "ionic"),
         )
+        model.collector.counter_potential = case.stack.counter_electrode.potential
+        model.collector.conductance = model.one_c() / thermal_voltage(case.cell.temperature)
         equations["collector_potential"] = model.collector
     numerics = case.numerics
     size = setting.mesh.comm.allreduce(

@@ -165,8 +165,7 @@ class Recorder:
             evolution.equilibrate(before_commit=lambda: self._record(None, force_fields=True))
             self.log.start_progress()
             for accepted in stepper.run(self._segments):
-                last = accepted.ended is not None and accepted.segment.number == len(self._segments) - 1
-                self._record(accepted, force_fields=last)
+                self._record(accepted, force_fields=accepted.last)
                 self.progression.steps, self.progression.rejected = stepper.steps, stepper.rejected
                 self.progression.end_reason = accepted.ended or ""
             self.progression.finished = True
@@ -230,8 +229,8 @@ class Recorder:
             )
 
     def _share(self, accepted: Accepted) -> float:
-        """Share of the work that is done; a charge or discharge counts as much as five rests."""
-        weights = [5.0 if s.kind in ("charge", "discharge") else 1.0 for s in self._segments]
+        """Share of the work that is done; one with a current counts as much as five rests."""
+        weights = [1.0 if s.kind in ("press", "rest") else 5.0 for s in self._segments]
         number = accepted.segment.number
         return (sum(weights[:number]) + accepted.share * weights[number]) / sum(weights)
 
@@ -270,7 +269,7 @@ def _line(accepted: Accepted, row: dict[str, object]) -> str:
     volts = float(row["potential"])  # type: ignore[arg-type]
     electric = f"{volts:.4f} V vs Li, " if math.isfinite(volts) else ""  # mechanics alone has no potential
     return (
-        f"{accepted.segment.kind}: t = {accepted.time:.4g} s, {electric}"
+        f"{accepted.segment.label}: t = {accepted.time:.4g} s, {electric}"
         f"P = {row['pressure']:.3f} MPa, delaminated {100 * float(row['delaminated_fraction']):.1f} %, "  # type: ignore[arg-type]
         f"{accepted.newton} Newton, step {accepted.time_step:.3g} s"
     )

@@ -37,9 +37,6 @@ class Scripted:
     def set_time_step(self, seconds: float) -> None:
         self.step = seconds
 
-    def set_current(self, current: float) -> None:
-        pass
-
     def monitored(self) -> dict[str, float]:
         return {}
 
@@ -49,7 +46,7 @@ class Scripted:
 
 def steps(evolution: Scripted, duration: float, minimum: float = 1.0) -> list[float]:
     control = StepControl(10.0, minimum, 1000.0, 1.6, 0.5, 8)
-    segment = Segment(0, "rest", 0.0, duration, {}, 1000.0, lambda: None, lambda elapsed, dt: None)
+    segment = Segment(0, "rest", duration, (), 1000.0, lambda: None, lambda elapsed: None)
     stepper = TimeStepper(evolution, control, lambda line: None)  # type: ignore[arg-type]
     return [accepted.time_step for accepted in stepper.run([segment])]
 
@@ -84,7 +81,7 @@ def test_a_length_that_failed_is_forgotten_once_it_succeeds() -> None:
     """An obstacle at one time, passed in short steps: the steps grow by the growth factor as soon as one is as long as the rejected one."""
     evolution = Scripted(longest=40.0)
     control = StepControl(10.0, 1.0, 1000.0, 1.6, 0.5, 8)
-    segment = Segment(0, "rest", 0.0, 20_000.0, {}, 1000.0, lambda: None, lambda elapsed, dt: None)
+    segment = Segment(0, "rest", 20_000.0, (), 1000.0, lambda: None, lambda elapsed: None)
     stepper = TimeStepper(evolution, control, lambda line: None)  # type: ignore[arg-type]
     taken = []
     for accepted in stepper.run([segment]):

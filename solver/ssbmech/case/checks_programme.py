@@ -98,7 +98,7 @@ def _check_end(key: str, step: Step, case: Case) -> Iterator[Problem]:
         allowed = "press and rest, or electrochemistry in numerics.physics"
         yield Problem(f"{key}.{name}", "needs electrochemistry", allowed=allowed)
         return
-    refused = ("voltage", "potential") if step.kind == "hold" else ()
+    refused: tuple[str, ...] = ("voltage", "potential") if step.kind == "hold" else ()
     if step.sign and step.power_density is None:
         refused = ("current",)
     for name in refused:

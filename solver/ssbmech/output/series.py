@@ -103,7 +103,7 @@ class Measurements:
             "time_step": accepted.time_step if accepted else 0.0,
             "voltage": volts["voltage"],
             "potential": volts["potential"],
-            "current_density": model.collector.current / model.area,
+            "current_density": model.current() / model.area,
             "areal_capacity": areal / MAH_PER_CM2,
             "specific_capacity": charge / 3.6e12 / mass if mass > 0 else 0.0,
             "charge_passed": charge * 1e-12,
