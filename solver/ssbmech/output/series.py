@@ -24,9 +24,9 @@ ENERGIES = (
 )  # fmt: skip
 
 SERIES: dict[str, str] = {
-    "step": "-", "programme_step": "-", "time": "s", "time_step": "s", "voltage": "V", "potential": "V",
+    "step": "-", "programme_step": "-", "cycle": "-", "time": "s", "time_step": "s", "voltage": "V", "potential": "V",
     "current_density": "A/m^2", "areal_capacity": "mAh/cm^2", "specific_capacity": "mAh/g", "charge_passed": "C",
-    "mean_stoichiometry": "-", "minimum_stoichiometry": "-", "maximum_stoichiometry": "-", "pressure": "MPa",
+    "step_capacity": "mAh/cm^2", "mean_stoichiometry": "-", "minimum_stoichiometry": "-", "maximum_stoichiometry": "-", "pressure": "MPa",
     "pressure_change": "MPa", "platen_displacement": "um", "rest_thickness_change": "um", "interface_area": "um^2",
     "damaged_fraction": "-", "delaminated_fraction": "-", "open_fraction": "-", "closed_debonded_fraction": "-",
     "active_fraction": "-", "crack_volume": "um^3", "largest_penetration": "um", "grain_boundary_area": "um^2",
@@ -99,6 +99,7 @@ class Measurements:
         return {
             "step": accepted.number if accepted else 0,
             "programme_step": accepted.segment.number if accepted else 0,
+            "cycle": accepted.segment.cycle if accepted else 0,
             "time": accepted.time if accepted else 0.0,
             "time_step": accepted.time_step if accepted else 0.0,
             "voltage": volts["voltage"],
@@ -107,6 +108,7 @@ class Measurements:
             "areal_capacity": areal / MAH_PER_CM2,
             "specific_capacity": charge / 3.6e12 / mass if mass > 0 else 0.0,
             "charge_passed": charge * 1e-12,
+            "step_capacity": evolution.step_charge / model.area / MAH_PER_CM2,
             **self._stoichiometry(cells),
             "pressure": pressure,
             "pressure_change": pressure - self._first_pressure,
