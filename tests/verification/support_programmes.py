@@ -27,8 +27,8 @@ STORAGE = sc.FARADAY * MAXIMUM * LENGTHS[1] * 1e-6
 ELECTRONIC = 100.0
 """Conductivity of the active material [S/m]."""
 NOMINAL = 200.0
-ONE_C = NOMINAL * DENSITY * LENGTHS[1] * 1e-1
-"""1C per cross-section [A/m²]: mAh/g times g/cm³ is 1e3 A h/m³."""
+ONE_C = NOMINAL * DENSITY * LENGTHS[1] * 1e-3
+"""1C per cross-section [A/m²]: mAh/g times g/cm³ times µm is mA h/m²."""
 
 
 @dataclass(frozen=True)
