@@ -12,6 +12,7 @@ from ssbmech.model import Model
 from ssbmech.output.interface_state import InterfaceProbe, InterfaceState
 from ssbmech.output.ledger import Balance, Ledger
 from ssbmech.solve.stepping import Limit, Segment, StepControl
+from ssbmech.stack.platen import Platen
 
 MAH_PER_CM2 = 36_000.0
 """Charge density [pC/µm² = C/m²] of 1 mAh/cm²."""
@@ -34,7 +35,7 @@ class Evolution:
         self._time_step = 0.0
         self._elapsed = 0.0
         self._load_age = 0.0
-        self._ramp_from = 0.0
+        self._ramp_from: dict[str, float] = {}
         self._whole: float | None = None
         self._charge_before = 0.0
         self._watched: set[str] = set()
@@ -55,7 +56,7 @@ class Evolution:
         model = self.model
         if "collector_potential" not in model.setting:
             return {}
-        potential = float(model.setting["collector_potential"].value.x.array[0])
+        potential = self._global("collector_potential")
         charge = self.charge_at_end()
         values = {
             "potential": potential,
@@ -241,12 +242,32 @@ class Evolution:
         self._load_age = 0.0 if first else self._load_age + self._elapsed
         if platen is None or load is None or not first:
             return
+        pressures = {name: self._plate_pressure(name) for name in self._plates()}
+        self._ramp_from = (
+            pressures if self.system.tied_sum else dict.fromkeys(pressures, self._first_pressure())
+        )
+        for name, side in self.model.sides.items():
+            if load.isostatic:
+                side.kind = "pressure"
+            elif side.kind == "pressure":
+                side.lock("fixed_gap", None, self._global(name), pressures[name])
         if load.kind == "pressure":
             platen.kind = "pressure"
-            self._ramp_from = self.stack_pressure() if self.system.tied_sum else self._first_pressure()
-            return
-        value = float(self.model.setting["platen_displacement"].value.x.array[0])
-        platen.lock(load.kind, load.stiffness, value, self.stack_pressure())
+        else:
+            value = self._global("platen_displacement")
+            platen.lock(load.kind, load.stiffness, value, pressures["platen_displacement"])
+
+    def _global(self, name: str) -> float:
+        return float(self.model.setting[name].value.x.array[0])
+
+    def _plates(self) -> dict[str, Platen]:
+        """The platen, where there is mechanics, and the plates at the sides, by their unknown."""
+        platen = self.model.platen
+        return {"platen_displacement": platen, **self.model.sides} if platen is not None else {}
+
+    def _plate_pressure(self, name: str) -> float:
+        """Mean normal pressure on a plate [MPa] in the last evaluated state."""
+        return self._plates()[name].stack_pressure(self.system.tied_sum.get(name, 0.0))
 
     def _first_pressure(self) -> float:
         """From which a ramp rises that is the first load of all: that of the stack, else none."""
@@ -259,14 +280,17 @@ class Evolution:
         self._elapsed = elapsed
         if platen is None or load is None:
             return
+        pressed = {"platen_displacement": platen, **(self.model.sides if load.isostatic else {})}
         age = self._load_age + elapsed
         if load.pressure is not None:
-            platen.pressure = float(load.pressure(age))
+            for plate in pressed.values():
+                plate.pressure = float(load.pressure(age))
         elif load.ramp_to is not None:
             time = self.planned[planned.load_from].step.duration
             assert time is not None
             share = min(age / time, 1.0)
-            platen.pressure = self._ramp_from + share * (load.ramp_to - self._ramp_from)
+            for name, plate in pressed.items():
+                plate.pressure = self._ramp_from[name] + share * (load.ramp_to - self._ramp_from[name])
 
     def _rest_thickness(self) -> float:
         """Thickness change of the rest of the cell at the end of the step, with the charge of the current iterate [µm]."""
@@ -275,6 +299,9 @@ class Evolution:
 
     def stack_pressure(self) -> float:
         """P [MPa] of the last evaluated state."""
-        if self.model.platen is None:
-            return 0.0
-        return self.model.platen.stack_pressure(self.system.tied_sum.get("platen_displacement", 0.0))
+        return self._plate_pressure("platen_displacement") if self.model.platen is not None else 0.0
+
+    def side_pressure(self) -> float:
+        """Mean pressure on the plates at the sides [MPa]; nan where there are none."""
+        pressures = [self._plate_pressure(name) for name in self.model.sides]
+        return float(np.mean(pressures)) if pressures else float("nan")

@@ -146,7 +146,7 @@ def test_ends_are_located(shared_tmp_path: Path, name: str) -> None:
     _, seen = sp.states(sp.cell(shared_tmp_path, [sentence], CONDUCTIVITY, EXCHANGE, maximum_step=300.0))
     assert seen[-1].ended == name
     exact = charge() / sp.ONE_C
-    # A voltage sees the gradient of lithium as well, which the closed form leaves out: 2e-6 V m²/A times the current, over the slope in time.
+    # A voltage sees the gradient of lithium too, which the closed form leaves out.
     allowed = LOCATED * 300.0
     if name in ("voltage", "potential"):
         allowed += GRADIENT * sp.ONE_C * sp.STORAGE / sp.SLOPE / sp.ONE_C

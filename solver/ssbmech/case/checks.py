@@ -111,7 +111,7 @@ def check_stack(case: Case) -> Iterator[Problem]:
                 f"{stack.axis}-, {stack.axis}+ or a named surface of the mesh",
             )
     if stack.load is not None:
-        yield from check_load("stack.load", stack.load, stack)
+        yield from check_load("stack.load", stack.load, case)
 
 
 CHECKS: tuple[Check, ...] = (

@@ -8,17 +8,21 @@ from ssbmech.case.checks_materials import exactly_one
 from ssbmech.case.errors import Problem
 from ssbmech.case.programme import KINDS, Step, walk
 from ssbmech.case.schema import Case
-from ssbmech.case.stack import LOADS, Load, Stack
+from ssbmech.case.stack import LOADS, Load
 
 
-def check_load(key: str, load: Load, stack: Stack) -> Iterator[Problem]:
+def check_load(key: str, load: Load, case: Case) -> Iterator[Problem]:
     """A load is one thing, and isostatic only where plates can press the sides."""
+    stack = case.stack
     yield from exactly_one(key, load, LOADS)
     if load.isostatic is None:
         return
     if load.kind != "pressure":
         allowed = "isostatic with pressure or ramp_to"
         yield Problem(f"{key}.isostatic", f"does not go with {load.kind}", allowed=allowed)
+    if case.numerics.kinematics == "finite_strain":
+        allowed = "numerics.kinematics: small_strain; the areas that the plates press are those of the mesh"
+        yield Problem(f"{key}.isostatic", "does not go with finite_strain", allowed=allowed)
     if stack.sides != "roller":
         yield Problem(
             f"{key}.isostatic",
@@ -36,7 +40,7 @@ def check_programme(case: Case) -> Iterator[Problem]:
     for key, step, listed in walk(case.programme):
         yield from exactly_one(key, step, KINDS)
         if step.load is not None:
-            yield from check_load(f"{key}.load", step.load, case.stack)
+            yield from check_load(f"{key}.load", step.load, case)
             if step.load.ramp_to is not None and step.duration is None:
                 allowed = "pressure; or the ramp in a press or rest"
                 yield Problem(
