@@ -32,6 +32,7 @@ _FRACTIONS = (
 _MECHANICAL = (
     ("elastic_energy", "elastic energy", style.BLUE, "-"),
     ("interface_energy", "interface energy", style.SKY, "-"),
+    ("multiplier_work", "work of contact multipliers", style.SKY, ":"),
     ("fracture_dissipation", "fracture dissipation", style.RED, "-"),
     ("viscous_dissipation", "viscous dissipation", style.PURPLE, "-"),
     ("friction_dissipation", "friction dissipation", style.GREY, "-"),

@@ -10,7 +10,7 @@ from ssbmech.case.interfaces import Cohesion as CohesionBlock
 from ssbmech.constants import thermal_voltage
 from ssbmech.domain.interfaces import Pair
 from ssbmech.materials.cohesive import CohesiveLaw
-from ssbmech.materials.friction import CoulombFriction
+from ssbmech.materials.friction import STICKING, CoulombFriction
 from ssbmech.physics.charge import ChargeTransfer, ContactConductance
 from ssbmech.physics.cohesion import Cohesion
 from ssbmech.physics.lithium_transfer import LithiumTransfer
@@ -34,7 +34,9 @@ def add_interfaces(model: Model, pairs: list[Pair]) -> None:
             continue
         if model.damage is not None:
             c = interface.cohesion
-            model.cohesion[pair] = Cohesion(setting, pair, _law(c), model.damage, _friction(c))
+            model.cohesion[pair] = Cohesion(
+                setting, pair, _law(c), model.damage, _friction(c), c.penetration_tolerance
+            )
             if c.initially_open:
                 cells = interface_mesh.row_of_cell
                 opened = np.flatnonzero(model.facets.pair[cells] == number)
@@ -87,4 +89,4 @@ def _law(c: CohesionBlock) -> CohesiveLaw:
 def _friction(c: CohesionBlock) -> CoulombFriction | None:
     if c.friction is None:
         return None
-    return CoulombFriction(c.friction.coefficient, c.friction.stiffness or c.contact_stiffness)
+    return CoulombFriction(c.friction.coefficient, c.friction.stiffness or STICKING * c.contact_stiffness)

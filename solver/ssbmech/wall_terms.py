@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ssbmech.domain.walls import pair_walls
+from ssbmech.materials.friction import STICKING
 from ssbmech.materials.wall_contact import WallContactLaw
 from ssbmech.physics.wall_contact import WallContact
 from ssbmech.stack.boundary import BOX_FACES
 
 if TYPE_CHECKING:
     from ssbmech.model import Model
-
-STICKING = 0.1
-"""Default tangential stiffness of walls that stick over the contact stiffness. Stiffer than the bodies between its points, Newton's
-method may alternate between slip to and fro: with equal stiffness it did where µ < 0.2."""
 
 
 def make_walls(model: Model) -> WallContact | None:
@@ -33,7 +30,7 @@ def make_walls(model: Model) -> WallContact | None:
         friction.coefficient if friction else 0.0,
         (friction.stiffness if friction else None) or STICKING * block.contact_stiffness,
     )
-    return WallContact(model.setting, pairs, law)
+    return WallContact(model.setting, pairs, law, block.penetration_tolerance)
 
 
 def describe_walls(model: Model) -> str:

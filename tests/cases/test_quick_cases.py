@@ -215,7 +215,7 @@ def test_walls_of_pores_bear(run: Run) -> None:
     block = load_case(CASES / "pores_lpscl/case.yaml").pore_walls
     assert block is not None
     assert max(result.series["wall_penetration"]) < block.penetration_tolerance
-    assert result.series["contact_energy"][-1] > 0.0
+    assert max(result.series["contact_energy"]) > 0.0
 
 
 def test_constant_current_and_voltage_close(run: Run) -> None:

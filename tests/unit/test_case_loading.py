@@ -48,7 +48,7 @@ def test_values_are_in_internal_units() -> None:
 def test_defaults_that_depend_on_other_keys() -> None:
     case = load_case(MINIMAL)
     law = case.interfaces[0].cohesion
-    assert (law.contact_stiffness, law.shear_strength, law.shear_toughness) == (1e5, 50.0, 2.0)  # 100 MPa/nm
+    assert (law.contact_stiffness, law.shear_strength, law.shear_toughness) == (1e6, 50.0, 2.0)  # 1 GPa/nm
     stiff = load_case(MINIMAL, ["interfaces[0].cohesion.stiffness=1e18 Pa/m"]).interfaces[0].cohesion
     assert stiff.contact_stiffness == stiff.stiffness == 1e6
     assert law.breakable

@@ -25,10 +25,10 @@ class Scripted:
 
     def __post_init__(self) -> None:
         self.system = self
-        self.snes = self
+        self.krylov, self.hardest = 0, self.iterations
 
-    def getLinearSolveIterations(self) -> int:
-        return 0
+    def restore(self) -> None:
+        """There is nothing to go back to."""
 
     def solve(self) -> int:
         self.tried.append(self.step)

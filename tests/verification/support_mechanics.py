@@ -99,6 +99,7 @@ class Laminate:
     scalars: Sequence[str] = ()
     interface_degree: int = 2
     friction: Mapping[tuple[str, str], CoulombFriction] = field(default_factory=dict)
+    tolerance: float | None = None
     setting: Setting = field(init=False)
     facets: InterfaceFacets = field(init=False)
     damage: fem.Function = field(init=False)
@@ -135,7 +136,7 @@ class Laminate:
             for name, law in self.phases.items()
         }
         self.cohesion = {
-            pair: Cohesion(s, pair, law, self.damage, self.friction.get(pair))
+            pair: Cohesion(s, pair, law, self.damage, self.friction.get(pair), self.tolerance)
             for pair, law in self.laws.items()
         }
         self.eigenstrain = {name: fem.Constant(mesh, 0.0) for name in self.strained}

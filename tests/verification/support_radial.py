@@ -8,10 +8,11 @@ Spherical symmetry leaves two stretches, λ_r = 1 + u' and λ_t = 1 + u/R, and o
 |T| ≤ σ_y(p), and plastic flow is a radial logarithmic strain e_p with hoop parts −e_p/2, |de_p| = dp:
 
     small strain     h = ε_r − ε_t − (3/2) e_p,            T = 2 G h,                          σ_h = K (ε_r + 2 ε_t − 3 ε_ch)
-    finite strain    h = ln(λ_r/λ_t) − (3/2) e_p,          T = G (exp(4h/3) − exp(−2h/3)),     τ_h = K/2 (J_e² − 1)
+    finite strain    h = ln(λ_r/λ_t) − (3/2) e_p,          T = 2 G h,                          τ_h = K/2 (J_e² − 1)
 
-with J_e = λ_r λ_t²/J_ch, J_ch = 1 + ΔV/V(x), the energy W = K/2 [(J_e² − 1)/2 − ln J_e] + G/2 [exp(4h/3) + 2 exp(−2h/3) − 3] per
-stress-free volume, and first Piola-Kirchhoff stresses P = J_ch τ/λ. Flow: dp/dt = a <(|T| − σ_y)/σ_0>^n, or |T| = σ_y(p) where a = 0;
+with J_e = λ_r λ_t²/J_ch, J_ch = 1 + ΔV/V(x), the energy W = K/2 [(J_e² − 1)/2 − ln J_e] + (2/3) G h² per stress-free volume, and first
+Piola-Kirchhoff stresses P = J_ch τ/λ. A layer without a yield stress is neo-Hookean at finite strain, T = G (exp(4h/3) − exp(−2h/3)) with
+the energy G/2 [exp(4h/3) + 2 exp(−2h/3) − 3] in place of (2/3) G h². Flow: dp/dt = a <(|T| − σ_y)/σ_0>^n, or |T| = σ_y(p) where a = 0;
 σ_y = Y + H p + Q (1 − exp(−b p)).
 
 Lithium: q dx/dt + Div J = 0, J = −(q D dx/dR + M ds/dR)/λ_r² (finite) or without λ_r (small), q s = ∂(J_ch W)/∂x at fixed stretches and
@@ -138,12 +139,12 @@ class RadialSphere:
 
     # -- local laws ------------------------------------------------------------------------------------------------
 
-    def _difference(self, shear: float, h: Values) -> tuple[Values, Values]:
-        """T(h) and its derivative."""
-        if not self.finite:
-            return 2 * shear * h, 2 * shear + 0 * h
+    def _difference(self, m: Material, h: Values) -> tuple[Values, Values]:
+        """T(h) and its energy."""
+        if not self.finite or np.isfinite(m.yield_strength):
+            return 2 * m.shear * h, 2 / 3 * m.shear * h**2
         a, b = np.exp(4 * h / 3), np.exp(-2 * h / 3)
-        return shear * (a - b), shear * (4 * a + 2 * b) / 3
+        return m.shear * (a - b), m.shear / 2 * (a + 2 * b - 3)
 
     def _flow(self, m: Material, h: Values, p: Values, dt: float) -> Values:
         """Signed plastic increment of a layer; ``h`` may be a batch of complex perturbations of one real state."""
@@ -151,7 +152,7 @@ class RadialSphere:
             return 0 * h
         real = h.reshape(-1, h.shape[-1])[0].real
         sign = np.where(real >= 0, 1.0, -1.0)
-        over = sign * self._difference(m.shear, real)[0] - m.yield_stress(p)
+        over = sign * 2 * m.shear * real - m.yield_stress(p)
         flows = over > 0
         viscous = m.rate > 0
 
@@ -162,9 +163,9 @@ class RadialSphere:
 
         def defect(y: Values, state: Values) -> tuple[Values, Values]:
             dp, slope = increment(y)
-            stress, stiffness = self._difference(m.shear, state - 1.5 * sign * dp)
+            stress = 2 * m.shear * (state - 1.5 * sign * dp)
             value = sign * stress - m.yield_stress(p + dp) - (m.drag * y if viscous else 0.0)
-            rate = -(1.5 * stiffness + m.yield_slope(p + dp)) * slope - (m.drag if viscous else 0.0)
+            rate = -(3 * m.shear + m.yield_slope(p + dp)) * slope - (m.drag if viscous else 0.0)
             return value, rate
 
         y = np.where(flows, over / m.drag, 0.0) if viscous else np.zeros_like(real)
@@ -215,19 +216,18 @@ class RadialSphere:
             h = g_r - g_t - 1.5 * e_p
         de_p = self._flow(m, h, p, dt)
         h = h - 1.5 * de_p
-        T, _ = self._difference(m.shear, h)
+        T, sheared = self._difference(m, h)
         if self.finite:
             J_ch = 1 + swelling
             J_e = l_r * l_t**2 / J_ch
             tau_h = m.bulk / 2 * (J_e**2 - 1)
-            a, b = np.exp(4 * h / 3), np.exp(-2 * h / 3)
-            energy = m.bulk / 2 * ((J_e**2 - 1) / 2 - np.log(J_e)) + m.shear / 2 * (a + 2 * b - 3)
+            energy = m.bulk / 2 * ((J_e**2 - 1) / 2 - np.log(J_e)) + sheared
             P_r, P_t = J_ch * (tau_h + 2 * T / 3) / l_r, J_ch * (tau_h - T / 3) / l_t
             return P_r, P_t, T, tau_h, de_p, J_ch * energy, slope * (energy - tau_h), J_ch
         strain = (1 + swelling) ** (1 / 3) - 1
         volumetric = g_r + 2 * g_t - 3 * strain
         tau_h = m.bulk * volumetric
-        energy = m.bulk / 2 * volumetric**2 + 2 / 3 * m.shear * h**2
+        energy = m.bulk / 2 * volumetric**2 + sheared
         potential = -tau_h * slope * (1 + swelling) ** (-2 / 3)
         return tau_h + 2 * T / 3, tau_h - T / 3, T, tau_h, de_p, energy, potential, 1 + 0 * swelling
 

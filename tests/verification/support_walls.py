@@ -73,6 +73,7 @@ class WallProblem:
     pressed: Sequence[str] = ()
     planes: Sequence[str] = ()
     scalars: Sequence[str] = ()
+    tolerance: float | None = None
     setting: Setting = field(init=False)
     pairs: WallPairs = field(init=False)
     walls: WallContact = field(init=False)
@@ -109,7 +110,7 @@ class WallProblem:
         terms += [OuterPressure(self.setting, face, value) for face, value in self.pressure.items()]
         algebraic = []
         if self.law is not None:
-            self.walls = WallContact(self.setting, self.pairs, self.law)
+            self.walls = WallContact(self.setting, self.pairs, self.law, self.tolerance)
             algebraic.append(self.walls)
         force = 100.0 * float(np.prod((self.tagged.upper - self.tagged.lower)[:-1]))
         self.system = CoupledSystem(

@@ -41,9 +41,8 @@ SWELLING = IsotropicChemicalStrain(ExpressionCurve(expression="(1 + 2.9*x)**(1/3
 STEPS = 16
 
 
-def profile(step: int, s: Any) -> Any:
+def profile(mean: float, s: Any) -> Any:
     """x at relative radius s: the mean grows evenly to 1, and the surface leads on the way there."""
-    mean = step / STEPS
     return mean + 0.15 * np.sin(np.pi * mean) * (s**2 - 0.6)
 
 
@@ -86,15 +85,18 @@ def expected(sphere: radial.RadialSphere, part: int) -> np.ndarray:
     return np.array([volume ** (1 / 3), *means])
 
 
-def run(specimen: Specimen, sphere: radial.RadialSphere, phases: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def run(
+    specimen: Specimen, sphere: radial.RadialSphere, phases: list[str], steps: int = STEPS
+) -> tuple[np.ndarray, np.ndarray]:
     """(steps, phases, 4) of both, along the same path; the core is 1 um in radius."""
     probes = [Probes(specimen, phase) for phase in phases]
     ours, theirs, iterations = [], [], []
-    for k in range(1, STEPS + 1):
-        specimen.swell(lambda points, k=k: profile(k, np.linalg.norm(points, axis=1)))
+    for k in range(1, steps + 1):
+        mean = k / steps
+        specimen.swell(lambda points, mean=mean: profile(mean, np.linalg.norm(points, axis=1)))
         iterations.append(specimen.step(account=True))
         inside = np.arange(sphere.x.size) < sphere.parts[0].size
-        sphere.step(1.0, given=np.where(inside, profile(k, sphere.middle), 0.0))
+        sphere.step(1.0, given=np.where(inside, profile(mean, sphere.middle), 0.0))
         ours.append([probe() for probe in probes])
         theirs.append([expected(sphere, part) for part in range(len(phases))])
     print("Newton", iterations)
@@ -104,12 +106,13 @@ def run(specimen: Specimen, sphere: radial.RadialSphere, phases: list[str]) -> t
 def test_free(shared_tmp_path: Path) -> None:
     """Radius to 0.1 %, mean von Mises stress and plastic strain to 1 % of their largest; energy to 1 %.
 
-    What is left is the interpolation of the profile by linear pieces and the polyhedron, both O(h²).
+    What is left is the interpolation of the profile by linear pieces and the polyhedron, both O(h²); of the energy, the trapezoidal rule
+    of its terms in time, of second order (measured: 1.0 % with 16 steps, 0.2 % with 32).
     """
     laws = {"solid": {"law": SILICON, "flow": FLOW, "chemical_strain": SWELLING}}
     specimen = Specimen(sphere_mesh(shared_tmp_path, 0.17), laws, finite=True, tolerance=1e-7)
     sphere = radial.RadialSphere([radial.Layer(1.0, 400, REFERENCE)], finite=True)
-    ours, theirs = run(specimen, sphere, ["solid"])
+    ours, theirs = run(specimen, sphere, ["solid"], 24)
     error = np.abs(ours - theirs).max(axis=(0, 1)) / np.abs(theirs).max(axis=(0, 1))
     print(error, theirs[-1], specimen.energy)
     assert theirs[-1, 0, 3] > 0.03
@@ -122,8 +125,7 @@ def test_free(shared_tmp_path: Path) -> None:
 def test_in_a_shell(shared_tmp_path: Path) -> None:
     """An elastic-plastic shell b = 1.5a of electrolyte, stretched by half by the core.
 
-    Radius to 0.3 %, mean stress of core and shell to 3 %, plastic strain of the shell to 4 %, on three cells through the shell:
-    the radial return adds up what is nearly the logarithmic strain of each step, with an error that falls with the step.
+    Radius to 0.3 %, mean stress of core and shell to 3 %, plastic strain of both to 1 %, on three cells through the shell.
     """
     laws = {
         "core": {"law": SILICON, "flow": FLOW, "chemical_strain": SWELLING},
@@ -138,7 +140,7 @@ def test_in_a_shell(shared_tmp_path: Path) -> None:
     error = np.abs(ours - theirs).max(axis=0) / np.abs(theirs).max(axis=0)
     print(error, ours[-1], theirs[-1])
     assert theirs[-1, 1, 3] > 0.5
-    assert error[0, 0] < 3e-3 and error[:, 2].max() < 0.03 and error[:, 3].max() < 0.04
+    assert error[0, 0] < 3e-3 and error[:, 2].max() < 0.03 and error[:, 3].max() < 0.01
 
 
 WALL, PENALTY = 1.5, 1e8  # um, MPa/um

@@ -171,8 +171,17 @@ def lithium(s: Setting, mobility: Any, coupled: bool = True) -> Lithium:
     )
 
 
-def transfer(bench: Bench, law: CohesiveLaw | None) -> ChargeTransfer:
-    cohesion = Cohesion(bench.setting, FACE, law, bench.damage) if law else None
+def pressed(bench: Bench) -> Cohesion:
+    """With multipliers, of which some keep faces pressed together that overlap, and some across a gap."""
+    cohesion = Cohesion(bench.setting, FACE, EQUAL, bench.damage, None, 1e-3)
+    assert cohesion.contact is not None
+    cohesion.contact.value.x.array[:] = np.linspace(0.0, 30.0, cohesion.contact.value.x.array.size)
+    return cohesion
+
+
+def transfer(bench: Bench, law: CohesiveLaw | None, cohesion: Cohesion | None = None) -> ChargeTransfer:
+    if cohesion is None and law is not None:
+        cohesion = Cohesion(bench.setting, FACE, law, bench.damage)
     return ChargeTransfer(bench.setting, FACE, OCP, EXCHANGE, 0.4, 1.0, VOLTAGE, cohesion)
 
 
@@ -190,8 +199,10 @@ TERMS: dict[str, tuple[Callable[[Bench], list[Any]], float]] = {
         1e-5,
     ),
     "cohesion of one phase with itself": (lambda b: [Cohesion(b.setting, GRAIN, MIXED, b.damage)], 1e-5),
+    "cohesion, multipliers of contact": (lambda b: [pressed(b)], 1e-5),
     "charge transfer": (lambda b: [transfer(b, None)], 1e-3),
     "charge transfer, contact": (lambda b: [transfer(b, EQUAL)], 1e-5),
+    "charge transfer, multipliers of contact": (lambda b: [transfer(b, EQUAL, pressed(b))], 1e-5),
     "charge transfer, mixed mode, viscous": (lambda b: [transfer(b, replace(MIXED, viscosity=60.0))], 1e-5),
     "lithium, from the potential": (lambda b: [lithium(b.setting, "from_open_circuit_potential")], 1e-4),
     "lithium, ideal solution": (lambda b: [lithium(b.setting, "ideal_solution")], 1e-4),

@@ -17,7 +17,7 @@ from ssbmech.case.units import (
     Toughness,
 )
 
-LEAST_PRESSURE = 100.0
+LEAST_PRESSURE = 1000.0
 """MPa; pressed together by this much, faces with the default contact stiffness overlap by the tolerance at most."""
 
 
@@ -37,7 +37,7 @@ class Friction(SourcedBlock):
 
     coefficient: float = Field(gt=0.0, description="mu, the same at rest and in motion")
     stiffness: InterfaceStiffness | None = Field(
-        default=None, description="of faces that stick, tangential; default contact_stiffness"
+        default=None, description="of faces that stick, tangential; default contact_stiffness/10"
     )
 
 
@@ -46,11 +46,12 @@ class Cohesion(SourcedBlock):
 
     stiffness: InterfaceStiffness = Field(description="of the bond, normal and shear")
     penetration_tolerance: Length = Field(
-        default=1e-3, description="overlap of faces in contact above which the run says so; default 1 nm"
+        default=1e-3,
+        description="largest overlap of faces in contact, where contact_stiffness alone would allow more; default 1 nm",
     )
     contact_stiffness: InterfaceStiffness = Field(
         default_factory=_contact_stiffness,
-        description="of faces in contact; default stiffness, or 100 MPa/penetration_tolerance where that is more",
+        description="of faces in contact; default stiffness, or 1 GPa/penetration_tolerance where that is more",
     )
     strength: Pressure | None = Field(
         default=None, description="largest normal traction; omitted with toughness: never breaks"

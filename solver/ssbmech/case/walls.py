@@ -36,10 +36,11 @@ class PoreWalls(SourcedBlock):
         description="walls that are farther apart than this in the undeformed mesh never touch; the width of the pores"
     )
     penetration_tolerance: Length = Field(
-        default=1e-3, description="overlap of walls above which the run says so; default 1 nm"
+        default=1e-3,
+        description="largest overlap of walls, where contact_stiffness alone would allow more; default 1 nm",
     )
     contact_stiffness: InterfaceStiffness = Field(
-        default_factory=_stiffness, description="of walls in contact; default 100 MPa/penetration_tolerance"
+        default_factory=_stiffness, description="of walls in contact; default 1 GPa/penetration_tolerance"
     )
     friction: WallFriction | None = Field(default=None, description="Coulomb friction; default smooth walls")
     quadrature_degree: int = Field(

@@ -2,12 +2,12 @@
 
 With the opening δ_n (along the normal), the sliding δ_s (vector), and the bonded stiffness K,
 
-    t_n = (1 − d) K δ_n   for δ_n > 0,       t_n = K_c δ_n   for δ_n ≤ 0   (contact, no adhesion needed)
+    t_n = (1 − d) K ⟨δ_n⟩ − p,     p = ⟨λ − K_c δ_n⟩   (contact, no adhesion needed; λ = 0 for a mere penalty)
     t_s = (1 − d) K δ_s
 
-to which :mod:`ssbmech.materials.friction` adds what the broken share carries by friction. Here 1 − d stands for 1 − d + ρ d with a
-residual stiffness fraction ρ (default 1e-6): a particle that has come off everywhere still has a place. Its traction is below a
-thousandth of a MPa for any gap that occurs.
+with the multiplier λ of :mod:`ssbmech.physics.contact_multiplier`, to which :mod:`ssbmech.materials.friction` adds what the broken
+share carries by friction. Here 1 − d stands for 1 − d + ρ d with a residual stiffness fraction ρ (default 1e-6): a particle that has
+come off everywhere still has a place. Its traction is below a thousandth of a MPa for any gap that occurs.
 
 The damage d follows the bilinear law in the effective opening λ = (⟨δ_n⟩² + |δ_s|²)^½: it starts at δ_0 = T_0/K and the
 bond is gone at δ_f = 2 G_c/T_0, so that a fully opened interface has dissipated G_c. Under mixed mode, with the mode
@@ -124,24 +124,27 @@ class CohesiveLaw:
     def _bonded(self, damage: Any) -> Any:
         return (1 - damage + self.residual_stiffness * damage) * self.stiffness
 
-    def traction(self, jump: Any, normal: Any, damage: Any) -> Any:
-        """Traction [MPa] that the near side feels."""
+    def traction(self, jump: Any, normal: Any, damage: Any, multiplier: Any = 0.0) -> Any:
+        """Traction [MPa] that the near side feels; ``multiplier`` is λ [MPa]."""
         opening, sliding = self.opening(jump, normal)
         bonded = self._bonded(damage)
-        stiffness = ufl.conditional(ufl.gt(opening, 0), bonded, self.contact_stiffness)
-        return stiffness * opening * normal + bonded * sliding
+        tension = bonded * ufl.conditional(ufl.gt(opening, 0), opening, 0.0)
+        return (tension - self.contact_pressure(jump, normal, multiplier)) * normal + bonded * sliding
 
-    def contact_pressure(self, jump: Any, normal: Any) -> Any:
-        """Pressure [MPa] between closed faces, zero when open."""
+    def contact_pressure(self, jump: Any, normal: Any, multiplier: Any = 0.0) -> Any:
+        """Pressure p [MPa] between closed faces, zero when open."""
         opening, _ = self.opening(jump, normal)
-        return ufl.conditional(ufl.lt(opening, 0), -self.contact_stiffness * opening, 0.0)
+        pressure = multiplier - self.contact_stiffness * opening
+        # At zero opening the tangent is that of closed faces: without it the unloaded state, where all stacks begin, would have none.
+        return ufl.conditional(ufl.ge(pressure, 0), pressure, 0.0)
 
-    def energy(self, jump: Any, normal: Any, damage: Any) -> Any:
-        """Recoverable energy per area [MPa µm]."""
+    def energy(self, jump: Any, normal: Any, damage: Any, multiplier: Any = 0.0) -> Any:
+        """Recoverable energy per area [MPa µm]; of the contact (p² − λ²)/2K_c, whose derivative by the opening is −p."""
         opening, sliding = self.opening(jump, normal)
-        bonded = 0.5 * self._bonded(damage)
-        stiffness = ufl.conditional(ufl.gt(opening, 0), bonded, 0.5 * self.contact_stiffness)
-        return stiffness * opening**2 + bonded * ufl.dot(sliding, sliding)
+        tension = ufl.conditional(ufl.gt(opening, 0), opening, 0.0)
+        bond = 0.5 * self._bonded(damage) * (tension**2 + ufl.dot(sliding, sliding))
+        pressure = self.contact_pressure(jump, normal, multiplier)
+        return bond + (pressure**2 - multiplier**2) / (2 * self.contact_stiffness)
 
     def dissipation(
         self, jump: Any, old_jump: Any, normal: Any, old_damage: Any, weight: Any

@@ -28,6 +28,10 @@ _ON_THE_CONE = 1 + 1e-10
 """What slipped in the last step starts from the cone itself. That it exceeds the limit by rounding must not count as slip: Newton's
 method would begin a step back without any tangential stiffness, and cycle."""
 
+STICKING = 0.1
+"""Default tangential stiffness of faces that stick over the contact stiffness. Stiffer than the bodies between its points, Newton's
+method may alternate between slip to and fro."""
+
 
 @dataclass(frozen=True)
 class CoulombFriction:

@@ -29,6 +29,7 @@ MECHANICAL_SINKS = (
     "elastic_energy",
     "interface_energy",
     "contact_energy",
+    "multiplier_work",
     "fracture_dissipation",
     "viscous_dissipation",
     "friction_dissipation",

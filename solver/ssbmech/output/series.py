@@ -18,8 +18,8 @@ from ssbmech.output.isolation import Reach
 from ssbmech.solve.stepping import Accepted
 
 ENERGIES = (
-    "elastic_energy", "interface_energy", "contact_energy", "fracture_dissipation", "viscous_dissipation",
-    "friction_dissipation", "plastic_dissipation", "external_work", "chemical_work", "electrical_work",
+    "elastic_energy", "interface_energy", "contact_energy", "multiplier_work", "fracture_dissipation",
+    "viscous_dissipation", "friction_dissipation", "plastic_dissipation", "external_work", "chemical_work", "electrical_work",
     "ohmic_dissipation", "kinetic_dissipation", "diffusion_dissipation", "chemical_energy",
 )  # fmt: skip
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import basix.ufl
-import numpy as np
 import ufl
-from dolfinx import fem, la
+from dolfinx import fem
 
-from ssbmech import compat
 from ssbmech.domain.interfaces import Pair
 from ssbmech.materials.cohesive import RELATIVE_VISCOSITY, CohesiveLaw
 from ssbmech.materials.friction import CoulombFriction
+from ssbmech.physics.contact_multiplier import ContactMultiplier
+from ssbmech.physics.interface_points import InterfacePoints
 from ssbmech.physics.kinematics import current_normal
 from ssbmech.physics.setting import Energy, LocalState, Setting
 
@@ -28,8 +27,10 @@ class Cohesion:
     Attributes:
         damage: d at the beginning of the step, at the quadrature points of the interface mesh.
         friction: between what is broken; None for smooth faces.
+        tolerance: overlap [µm] above which multipliers carry the contact; None for a penalty alone.
         slip: s at the beginning of the step, likewise; None without friction. It is kept in fixed axes and projected on the faces as
             they lie: exact at small strain, and at finite strain for faces that turn by small angles between slip and stick.
+        contact: the multipliers; None without a tolerance.
     """
 
     setting: Setting
@@ -37,17 +38,22 @@ class Cohesion:
     law: CohesiveLaw
     damage: fem.Function
     friction: CoulombFriction | None = None
+    tolerance: float | None = None
     slip: fem.Function | None = field(init=False, default=None)
+    contact: ContactMultiplier | None = field(init=False, default=None)
     _parts: tuple[Any, Any] = field(init=False)
+    _states: list[LocalState] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         u = self.setting["displacement"]
         self._parts = (u.value("-") - u.value("+"), u.previous("-") - u.previous("+"))
+        if self.tolerance is not None:
+            self.contact = ContactMultiplier(self, self.tolerance)
+            self._states.append(self.contact)
         if self.friction is not None:
-            interface = self.setting.interface_mesh
-            assert interface is not None
-            element = basix.ufl.blocked_element(interface.space.ufl_element(), shape=(u.value.ufl_shape[0],))
-            self.slip = fem.Function(fem.functionspace(interface.mesh, element), name="slip")
+            points = InterfacePoints(self.setting, self.pair, u.value.ufl_shape[0])
+            self.slip = points.function("slip")
+            self._states.insert(0, _SlipHistory(self, points))
 
     @property
     def jump(self) -> Any:
@@ -70,24 +76,34 @@ class Cohesion:
             RELATIVE_VISCOSITY * self.setting.duration if viscosity is None else viscosity
         )
 
+    @property
+    def _multiplier(self) -> Any:
+        """λ [MPa]."""
+        return 0.0 if self.contact is None else self.contact.value("+")
+
+    @property
+    def _old_multiplier(self) -> Any:
+        """λ at the beginning of the step [MPa]."""
+        return 0.0 if self.contact is None else self.contact.previous("+")
+
     def new_damage(self) -> tuple[Any, Any]:
         """Damage d and broken fraction r at the end of the step."""
         return self.law.update(self.jump, self.normal, self.damage("+"), self._weight)
 
     def traction(self) -> Any:
         """Traction [MPa] on the '+' side."""
-        cohesive = self.law.traction(self.jump, self.normal, self.new_damage()[0])
+        cohesive = self.law.traction(self.jump, self.normal, self.new_damage()[0], self._multiplier)
         if self.friction is None:
             return cohesive
         return cohesive + self.new_damage()[1] * self._sliding(self.friction).traction
 
     def contact_pressure(self) -> Any:
         """Pressure [MPa] between closed faces at the end of the step."""
-        return self.law.contact_pressure(self.jump, self.normal)
+        return self.law.contact_pressure(self.jump, self.normal, self._multiplier)
 
     def old_contact_pressure(self) -> Any:
         """The same at the beginning of the step."""
-        return self.law.contact_pressure(self.old_jump, self.normal)
+        return self.law.contact_pressure(self.old_jump, self.normal, self._old_multiplier)
 
     def residual(self) -> dict[str, ufl.Form]:
         v = self.setting["displacement"].test
@@ -117,15 +133,18 @@ class Cohesion:
         return ufl.conditional(ufl.gt(s.broken, _UNBROKEN), 1.0, 0.0) * follows
 
     def states(self) -> list[LocalState]:
-        """The slip, where there is friction."""
-        return [] if self.slip is None else [_SlipHistory(self)]
+        """The slip, where there is friction, and the multipliers. Slip first: it follows from the λ of the step that ends."""
+        return self._states
 
     # -- energies ------------------------------------------------------------------------------------------------
 
     def energies(self) -> list[Energy]:
         dS = self.setting.dS(self.pair)
         damage, _ = self.new_damage()
-        out = [Energy("interface_energy", "stored", self.law.energy(self.jump, self.normal, damage) * dS)]
+        stored = self.law.energy(self.jump, self.normal, damage, self._multiplier)
+        out = [Energy("interface_energy", "stored", stored * dS)]
+        if self.contact is not None:
+            out.append(Energy("multiplier_work", "increment", self._multiplier_work() * dS))
         if self.law.breakable:
             fracture, viscous = self.law.dissipation(
                 self.jump, self.old_jump, self.normal, self.damage("+"), self._weight
@@ -135,6 +154,14 @@ class Cohesion:
         if self.friction is not None:
             out += self._friction_energies(self.friction)
         return out
+
+    def _multiplier_work(self) -> Any:
+        """∫ (λ − p)/K_c dλ over the step [MPa µm]: what a change of λ takes off the contact energy, trapezoidal; zero without overlap."""
+        change = self._multiplier - self._old_multiplier
+        excess = (
+            self._multiplier - self.contact_pressure() + self._old_multiplier - self.old_contact_pressure()
+        )
+        return 0.5 * excess * change / self.law.contact_stiffness
 
     def _friction_energies(self, friction: CoulombFriction) -> list[Energy]:
         dS, s = self.setting.dS(self.pair), self._sliding(friction)
@@ -174,28 +201,16 @@ class _Sliding:
     old_stick: Any
 
 
-class _SlipHistory:
-    """The slip of one pair: follows from the fields in closed form, so that only its history needs keeping."""
+class _SlipHistory(LocalState):
+    """The slip of one pair: the return to the cone is part of the form, so that only its history needs keeping."""
 
-    def __init__(self, cohesion: Cohesion) -> None:
-        slip, interface = cohesion.slip, cohesion.setting.interface_mesh
-        assert slip is not None and interface is not None
-        q, dS = ufl.TestFunction(slip.function_space)("+"), cohesion.setting.dS(cohesion.pair)
-        ones = ufl.as_vector([1.0 + 0.0 * cohesion.setting.time_step] * slip.function_space.dofmap.bs)
-        self._slip = slip
-        self._form = compat.form(ufl.dot(cohesion.new_slip(), q) * dS, interface.entity_maps)
-        weights = self._assembled(compat.form(ufl.dot(ones, q) * dS, interface.entity_maps))
-        self._rows = np.flatnonzero(weights > 0)
-        self._weights = weights[self._rows]
-
-    @staticmethod
-    def _assembled(form: Any) -> Any:
-        vector = fem.assemble_vector(form)
-        vector.scatter_reverse(la.InsertMode.add)
-        return np.array(vector.array)
-
-    def update(self) -> None:
-        """Nothing: the return to the cone is part of the form."""
+    def __init__(self, cohesion: Cohesion, points: InterfacePoints) -> None:
+        self._cohesion, self._points = cohesion, points
+        self._form: Any = None
 
     def accept(self) -> None:
-        self._slip.x.array[self._rows] = self._assembled(self._form)[self._rows] / self._weights
+        slip = self._cohesion.slip
+        assert slip is not None
+        if self._form is None:
+            self._form = self._points.compiled(self._cohesion.new_slip())
+        self._points.write(slip, self._points.values(self._form))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import ufl
 
 from ssbmech.materials.elastic import IsotropicElasticity
+from ssbmech.materials.plasticity import FlowLaw
 from ssbmech.physics.kinematics import deformation_gradient, padded
-from ssbmech.physics.plastic_points import PlasticPoints, von_mises
+from ssbmech.physics.logarithmic_points import LogarithmicPoints
+from ssbmech.physics.plastic_points import von_mises
 from ssbmech.physics.setting import Energy
 from ssbmech.physics.solid import BaseSolid
 
@@ -19,30 +21,36 @@ class FiniteStrainSolid(BaseSolid):
     """∫ P : ∂v/∂X dX over one phase, with the multiplicative split F = F_e F_p F_ch.
 
     F_ch is the stretch of the volume curve, J_ch = det F_ch = 1 + ΔV/V(x) exactly. The elastic energy per volume of the stress-free,
-    lithiated material is compressible neo-Hookean (J. C. Simo and T. J. R. Hughes, Computational Inelasticity, 1998, ch. 9),
+    lithiated material is
 
-        W = K/2 [(J_e² − 1)/2 − ln J_e] + G/2 (tr b̄_e − 3),   J_e = J/J_ch,   b̄_e = J_e^(−2/3) F_e F_eᵀ,
-        P = J_ch [K/2 (J_e² − 1) I + s] F⁻ᵀ,   s = G dev b̄_e,
+        W = K/2 [(J_e² − 1)/2 − ln J_e] + W_s,   J_e = J/J_ch,   b̄_e = J_e^(−2/3) F_e F_eᵀ,   P = J_ch [K/2 (J_e² − 1) I + s] F⁻ᵀ,
 
-    which for small strain is isotropic linear elasticity with the same constants. Plastic flow keeps the volume; its radial return is
-    that of Simo and Hughes, box 9.1, with the history C_p⁻¹ − I, F̄ C_p⁻¹ F̄ᵀ being the trial b̄_e. The trace of b̄_e follows from
-    det b̄_e = 1. Yielding is judged by q of s, the stress per volume of stress-free material.
+        elastic phase           W_s = G/2 (tr b̄_e − 3),   s = G dev b̄_e
+        phase with a flow law   W_s = G |ε_e|²,           s = 2 G ε_e,       ε_e = dev(½ ln b̄_e)
 
-    The stress part of the chemical potential is s = ∂(J_ch W)/∂x / q at fixed F and F_p.
+    the first compressible neo-Hookean (J. C. Simo and T. J. R. Hughes, Computational Inelasticity, 1998, ch. 9), the second that of
+    H. Hencky (Z. Tech. Phys. 9 (1928) 215). Both are isotropic linear elasticity for small strain; drawn by an elastic strain of 3 %
+    they differ by 1.5 % in q. In logarithmic strain the return mapping of small strain holds without change and is exact for steps
+    of any size that keep the directions and proportions of the strain (:class:`LogarithmicPoints`); where they turn, as in shear,
+    its error is of first order in the step. Plastic flow bounds ε_e to q/(3 G). In elastic phases nothing bounds it, and the
+    Hencky energy loses ellipticity (O. T. Bruhns, H. Xiao and A. Meyers, Proc. R. Soc. A 457 (2001) 2207; the smallest wave modulus
+    falls to half of G at a stretch of e^0.4, to nothing near e^0.6); the neo-Hookean does not.
+
+    Plastic flow keeps the volume. Yielding is judged by q of s, the stress per volume of stress-free material. The stress part of the
+    chemical potential is s = ∂(J_ch W)/∂x / q at fixed F and F_p.
 
     ``law`` is isotropic, and ``chemical_strain`` has ``stretch(x)``, F_ch.
     """
 
     law: IsotropicElasticity
+    points: LogarithmicPoints | None = field(init=False, default=None)
 
-    def _describe(self, points: PlasticPoints) -> None:
-        trial = self._elastic_left()
-        points.trial = von_mises(self.law.shear_modulus * ufl.dev(trial), self.law.shear_modulus)
-        points.stiffness = self.law.shear_modulus * ufl.tr(trial)
-        mean = self._mean_left(self._deviator() / self.law.shear_modulus)
-        inverse = ufl.inv(self._isochoric())
-        left = self._deviator() / self.law.shear_modulus + mean * ufl.Identity(3)
-        points.new_tensor = inverse * left * ufl.transpose(inverse) - ufl.Identity(3)
+    def _make_points(self, flow: FlowLaw) -> None:
+        self.points = points = LogarithmicPoints(self.setting, self.phase, flow)
+        points.isochoric = self._isochoric()
+        points.trial = von_mises(2 * self.law.shear_modulus * points.trial_strain(), self.law.shear_modulus)
+        points.stiffness = 3 * self.law.shear_modulus
+        points.kept = 1 - points.stiffness * points.growth() / points.trial
 
     # -- kinematics ------------------------------------------------------------------------------------------------
 
@@ -73,13 +81,15 @@ class FiniteStrainSolid(BaseSolid):
         f = self._mechanical(previous)
         return ufl.det(f) ** (-1.0 / 3.0) * f
 
-    def _elastic_left(self, previous: bool = False) -> Any:
-        """b̄_e (3x3) of the history: the trial of the current step, or the state at the end of the last one."""
+    def _left(self, previous: bool = False) -> Any:
+        """b̄_e (3x3) of an elastic phase."""
         f = self._isochoric(previous)
-        inner = ufl.Identity(3)
-        if self.points is not None:
-            inner = inner + self.points.tensor
-        return f * inner * ufl.transpose(f)
+        return f * ufl.transpose(f)
+
+    def _elastic_strain(self, previous: bool = False) -> Any:
+        """ε_e (3x3) of a phase with a flow law."""
+        assert self.points is not None
+        return self.points.elastic_strain if previous else self.points.kept * self.points.trial_strain()
 
     def strain(self) -> Any:
         """Green-Lagrange strain ½ (C − I) (3x3)."""
@@ -92,20 +102,11 @@ class FiniteStrainSolid(BaseSolid):
 
     # -- stress ----------------------------------------------------------------------------------------------------
 
-    def _mean_left(self, deviator: Any) -> Any:
-        """tr(b̄_e)/3 of a deviator d of b̄_e: the root of det(d + m I) = 1 near 1, three Newton steps from its expansion."""
-        a, c = 0.5 * ufl.inner(deviator, deviator), ufl.det(deviator)
-        m = 1 + (a - c) / 3
-        for _ in range(3):
-            m = m - (m**3 - a * m + c - 1) / (3 * m**2 - a)
-        return m
-
     def _deviator(self, previous: bool = False) -> Any:
         """s [MPa] per stress-free volume."""
-        trial = self.law.shear_modulus * ufl.dev(self._elastic_left(previous))
-        if self.points is None or previous:
-            return trial
-        return (1 - self.points.stiffness * self.points.growth() / self.points.trial) * trial
+        if self.points is None:
+            return self.law.shear_modulus * ufl.dev(self._left(previous))
+        return 2 * self.law.shear_modulus * self._elastic_strain(previous)
 
     def _mean_stress(self, previous: bool = False) -> Any:
         """K/2 (J_e² − 1) [MPa]."""
@@ -150,10 +151,10 @@ class FiniteStrainSolid(BaseSolid):
         return 0.5 * self.law.bulk_modulus * (0.5 * (ratio**2 - 1) - ufl.ln(ratio))
 
     def _shear_energy(self, previous: bool = False) -> Any:
-        trace = ufl.tr(self._elastic_left(previous))
-        if self.points is not None and not previous:
-            trace = 3 * self._mean_left(self._deviator() / self.law.shear_modulus)
-        return 0.5 * self.law.shear_modulus * (trace - 3)
+        if self.points is None:
+            return 0.5 * self.law.shear_modulus * (ufl.tr(self._left(previous)) - 3)
+        strain = self._elastic_strain(previous)
+        return self.law.shear_modulus * ufl.inner(strain, strain)
 
     def energies(self) -> list[Energy]:
         dx = self.setting.dx(self.phase)
@@ -161,15 +162,21 @@ class FiniteStrainSolid(BaseSolid):
         stored = ratio * (self._shear_energy() + self._volume_energy())
         out = [Energy("elastic_energy", "stored", stored * dx)]
         if self.points is not None:
-            old = self._deviator(previous=True)
-            before = von_mises(old, self.law.shear_modulus)
-            after = von_mises(self._deviator(), self.law.shear_modulus)
-            spent = 0.5 * (ratio * after + self._chemical_ratio(previous=True) * before)
-            out.append(Energy("plastic_dissipation", "increment", spent * self.points.growth() * dx))
+            out.append(Energy("plastic_dissipation", "increment", self._dissipation() * dx))
         x, old_x = self._x(False), self._x(True)
         if x is not None:
             out.append(Energy("chemical_work", "increment", self._chemical_work(x, old_x)))
         return out
+
+    def _dissipation(self) -> Any:
+        """½ (J_ch s:n + the same with s of the last step) Δp [MPa], n the direction of flow, carried back to the last configuration."""
+        assert self.points is not None
+        direction = 3 * self.law.shear_modulus * self.points.trial_strain() / self.points.trial
+        back = self._isochoric(previous=True) * ufl.inv(self._isochoric())
+        after = ufl.inner(self._deviator(), direction)
+        before = ufl.inner(self._deviator(previous=True), back * direction * ufl.inv(back))
+        power = self._chemical_ratio() * after + self._chemical_ratio(previous=True) * before
+        return 0.5 * power * self.points.growth()
 
     def _chemical_work(self, x: Any, old: Any) -> ufl.Form:
         """∫ ∂(J_ch W)/∂x Δx dX by the trapezoidal rule."""

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import ufl
 from dolfinx import fem
 
 from ssbmech.domain.quadrature import CellPoints
+from ssbmech.materials.logarithm import SYMMETRIC
 from ssbmech.materials.plasticity import FlowLaw
-from ssbmech.physics.setting import Setting
+from ssbmech.physics.setting import LocalState, Setting
 
-SYMMETRIC = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
-"""Order of the components of a symmetric tensor in a history variable."""
+Floats = npt.NDArray[np.float64]
 
 
 def symmetric(components: Any) -> Any:
-    """Tensor (3x3) of six components in the order of :data:`SYMMETRIC`."""
+    """Tensor (3x3) of six components in the order of a history variable."""
     position = {pair: k for k, pair in enumerate(SYMMETRIC)}
     return ufl.as_tensor([[components[position[min(i, j), max(i, j)]] for j in range(3)] for i in range(3)])
 
@@ -26,7 +28,7 @@ def von_mises(deviator: Any, stiffness: float) -> Any:
     return ufl.sqrt(1.5 * ufl.inner(deviator, deviator) + (1e-9 * stiffness) ** 2)
 
 
-class PlasticPoints:
+class PlasticPoints(LocalState):
     """Local state of a phase with a flow law.
 
     Two tensors are kept as history: ``tensor``, the plastic strain or what takes its place at finite strain, zero at first, and the
@@ -34,7 +36,7 @@ class PlasticPoints:
 
     Attributes:
         trial, stiffness: q_tr and 3 G [MPa], UFL expressions of the fields and the history.
-        new_tensor: (3x3) the tensor at the end of the step, UFL.
+        new_tensor: (3x3) the tensor at the end of the step, UFL; not set at finite strain, see :class:`LogarithmicPoints`.
     """
 
     def __init__(self, setting: Setting, phase: str, flow: FlowLaw) -> None:
@@ -76,15 +78,22 @@ class PlasticPoints:
         """Make the state at the end of the step the history."""
         self.update()
         values = self._points.evaluate(self._compiled()[1])
-        self._points.write(self._tensor, values[:, :6])
-        self._points.write(self.accumulated, values[:, 6:])
+        self._points.write(self._tensor, self._new_tensor(values[:, :-1]))
+        self._points.write(self.accumulated, values[:, -1:])
         self._root.x.array[:] = 0.0
+
+    def _end(self) -> list[Any]:
+        """What :attr:`tensor` at the end of the step follows from, UFL."""
+        return [self.new_tensor[i, j] for i, j in SYMMETRIC]
+
+    def _new_tensor(self, values: Floats) -> Floats:
+        """(points, 6) :attr:`tensor` at the end of the step; ``values`` are those of :meth:`_end`."""
+        return values
 
     def _compiled(self) -> tuple[fem.Expression, fem.Expression]:
         if self._expressions is None:
-            new = [self.new_tensor[i, j] for i, j in SYMMETRIC]
             self._expressions = (
                 self._points.expression(ufl.as_vector([self.trial, self.stiffness + 0.0 * self.accumulated])),
-                self._points.expression(ufl.as_vector([*new, self.equivalent_strain()])),
+                self._points.expression(ufl.as_vector([*self._end(), self.equivalent_strain()])),
             )
         return self._expressions

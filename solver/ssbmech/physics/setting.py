@@ -64,14 +64,24 @@ class Energy:
     form: ufl.Form
 
 
-class LocalState(Protocol):
-    """Variables that live at integration points and follow from the fields there: plastic strain, slip."""
+class LocalState:
+    """Variables that live at integration points and follow from the fields there: plastic strain, slip, multipliers of contact.
+
+    Every method is called on all ranks together.
+    """
 
     def update(self) -> None:
         """Solve for them at the current fields; called before every assembly."""
 
+    def augment(self) -> bool:
+        """Change what a solve keeps; called after every solve. Whether the solve has to be repeated, the same on all ranks."""
+        return False
+
     def accept(self) -> None:
         """Make them the history of the next step; called when a step is accepted, with the fields still current."""
+
+    def restore(self) -> None:
+        """Back to the beginning of the step; called before a step is tried."""
 
 
 @runtime_checkable

@@ -33,11 +33,10 @@ class BaseSolid:
 
     def __post_init__(self) -> None:
         if self.flow is not None:
-            self.points = PlasticPoints(self.setting, self.phase, self.flow)
-            self._describe(self.points)
+            self._make_points(self.flow)
 
-    def _describe(self, points: PlasticPoints) -> None:
-        """Give the plastic points their trial stress, stiffness and new history."""
+    def _make_points(self, flow: FlowLaw) -> None:
+        """Make the plastic points and tell them of trial stress, stiffness and new history."""
         raise NotImplementedError
 
     def _x(self, previous: bool) -> Any:
@@ -67,7 +66,8 @@ class SmallStrainSolid(BaseSolid):
     ``law`` has ``stress(elastic_strain)`` and ``energy_density(elastic_strain)``, ``chemical_strain`` has ``tensor(x)``.
     """
 
-    def _describe(self, points: PlasticPoints) -> None:
+    def _make_points(self, flow: FlowLaw) -> None:
+        self.points = points = PlasticPoints(self.setting, self.phase, flow)
         trial = self._trial()
         points.trial = von_mises(trial, self.law.shear_modulus)
         points.stiffness = 3 * self.law.shear_modulus

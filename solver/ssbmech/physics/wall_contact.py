@@ -14,6 +14,7 @@ from scipy.sparse import bsr_array, csr_array
 from ssbmech.domain.walls import WallPairs
 from ssbmech.materials.wall_contact import WallContactLaw
 from ssbmech.physics.algebraic import EnergyShare
+from ssbmech.physics.contact_multiplier import augmented
 from ssbmech.physics.setting import LocalState, Setting
 
 Floats = npt.NDArray[np.float64]
@@ -36,19 +37,21 @@ class WallFigures:
 
 
 @dataclass
-class WallContact:
+class WallContact(LocalState):
     """½ Σ_q w_q (−p_q n_q + t_q) · (v(Y_q) − v(X_q)) over the pairs of wall points, p and t by :class:`WallContactLaw`.
 
     X_q are the quadrature points of all walls, w_q the area that they stand for, Y_q the points opposite, n_q the normal at X_q, g the
     gap of :mod:`ssbmech.domain.walls`. Both walls of a pore have points, hence the ½: the traction between them is that of the
     mean of both views (two half passes; R. A. Sauer and L. De Lorenzis, Comput. Methods Appl. Mech. Eng. 253 (2013) 369). Without
     friction it is the derivative of the energy ½ Σ_q w_q K ⟨−g_q⟩²/2, so that forces are in balance and the tangent is
-    symmetric. Nothing but force crosses the walls: no charge and no lithium.
+    symmetric. Nothing but force crosses the walls: no charge and no lithium. With a tolerance, multipliers λ_q take over what the
+    penalty K alone would let overlap by more, as on interfaces (:mod:`ssbmech.physics.contact_multiplier`).
     """
 
     setting: Setting
     pairs: WallPairs
     law: WallContactLaw
+    tolerance: float | None = None
 
     def __post_init__(self) -> None:
         self.field = "displacement"
@@ -60,6 +63,9 @@ class WallContact:
         self._to_owned = csr_array(csr_array(self.pairs.jump.T)[: self.pairs.owned])
         self._slip = np.zeros_like(self.pairs.normal)
         self._shear = np.zeros_like(self.pairs.normal)
+        self._multiplier = np.zeros_like(self._weight)
+        self._old_multiplier, self._old_pressure = self._multiplier, self._multiplier
+        self._start = self._multiplier
         self.update()
 
     # -- local state -----------------------------------------------------------------------------------------------
@@ -81,13 +87,36 @@ class WallContact:
 
     @property
     def state(self) -> tuple[Floats, Floats, Floats]:
-        """What the law is asked for: gap, sliding, slip at the beginning of the step."""
-        return self._gap, self._sliding, self._slip
+        """What the law is asked for: gap, less what λ makes up for, sliding, slip at the beginning of the step."""
+        return self._gap - self._multiplier / self.law.stiffness, self._sliding, self._slip
+
+    def _augmented(self, tolerance: float) -> Floats:
+        return augmented(self._multiplier, self._gap, self.law.stiffness, tolerance)
+
+    def augment(self) -> bool:
+        """Take over the pressure where the tolerance is exceeded; whether any λ of a closed point changed, on any rank."""
+        if self.tolerance is None:
+            return False
+        self.update()
+        new = self._augmented(self.tolerance)
+        changed = bool(((new != self._multiplier) & (new > 0.0)).any())
+        self._multiplier = new
+        self.update()
+        return bool(self.setting.mesh.comm.allreduce(changed, MPI.LOR))
 
     def accept(self) -> None:
-        """The slip and shear traction of the current state become history."""
+        """Slip, shear traction, pressure and multipliers of the current state become history."""
         self.update()
         self._slip, self._shear = self._response.slip, self._response.shear
+        self._old_multiplier, self._old_pressure = self._multiplier, self._response.pressure
+        if self.tolerance is not None:
+            self._start = self._augmented(0.5 * self.tolerance)
+        self.restore()
+
+    def restore(self) -> None:
+        """Back to the multipliers of the beginning of the step."""
+        self._multiplier = self._start
+        self.update()
 
     # -- rows and tangent ------------------------------------------------------------------------------------------
 
@@ -121,13 +150,23 @@ class WallContact:
     def energies(self) -> list[EnergyShare]:
         here = self.pairs.here
         weight = self._weight[here]
-        stored = float(weight @ self.law.stored(self._response)[here])
+        absent = self._multiplier**2 / (2 * self.law.stiffness)
+        stored = float(weight @ (self.law.stored(self._response) - absent)[here])
         out = [EnergyShare("contact_energy", "stored", stored)]
+        if self.tolerance is not None:
+            out.append(
+                EnergyShare("multiplier_work", "increment", float(weight @ self._multiplier_work()[here]))
+            )
         if np.any(self._points.friction > 0.0):
             mean = 0.5 * (self._response.shear + self._shear)
             work = np.einsum("pi,pi->p", mean, self._response.slip - self._slip)
             out.append(EnergyShare("friction_dissipation", "increment", float(weight @ work[here])))
         return out
+
+    def _multiplier_work(self) -> Floats:
+        """(points,) ∫ (λ − p)/K dλ over the step [MPa µm], trapezoidal."""
+        excess = self._multiplier - self._response.pressure + self._old_multiplier - self._old_pressure
+        return np.asarray(0.5 * excess * (self._multiplier - self._old_multiplier) / self.law.stiffness)
 
     def figures(self) -> WallFigures:
         """Figures of the current state; collective."""

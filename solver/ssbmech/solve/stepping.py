@@ -173,13 +173,13 @@ class TimeStepper:
             self.steps += 1
             start = start or after  # the potential jumps when the current sets in; progress counts from there
             share = _share(segment, elapsed, start, after)
-            linear = int(self.evolution.system.snes.getLinearSolveIterations())
+            krylov = self.evolution.system.krylov
             last = ended is not None and following >= count
-            yield Accepted(self.steps, segment, self.time, step, iterations, linear, share, ended, last)
+            yield Accepted(self.steps, segment, self.time, step, iterations, krylov, share, ended, last)
             self._remember(step)
             self.evolution.commit()
             before = after
-            dt = self._next(step, dt, iterations)
+            dt = self._next(step, dt, self.evolution.system.hardest)
         return following
 
     def _next(self, step: float, dt: float, iterations: int) -> float:
@@ -207,7 +207,7 @@ class TimeStepper:
         """Reject a step because of ``error`` and attempt a shorter one."""
         self.rejected += 1
         self._ceiling, self._rejected_step = _CAUTION * step, step
-        self._restore()
+        self.evolution.system.restore()
         self._growth = None
         smaller = step * self.control.shrink
         if smaller < self.control.minimum:
@@ -218,7 +218,7 @@ class TimeStepper:
         return self._attempt(segment, elapsed, smaller)
 
     def _solve(self, segment: Segment, elapsed: float, step: float) -> int:
-        self._restore()
+        self.evolution.system.restore()
         self._predict(step)
         return self._solve_from_here(segment, elapsed, step)
 
@@ -226,10 +226,6 @@ class TimeStepper:
         segment.drive(elapsed + step)
         self.evolution.set_time_step(step)
         return self.evolution.system.solve()
-
-    def _restore(self) -> None:
-        for unknown in self.evolution.system.unknowns.values():
-            unknown.restore()
 
     def _predict(self, step: float) -> None:
         """Start from the last step's rate of change."""

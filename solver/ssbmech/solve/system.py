@@ -28,6 +28,9 @@ Floats = npt.NDArray[np.float64]
 _BOLDNESS = 0.9
 """Share of its distance from a bound by which a value may change in one Newton iteration."""
 
+_AUGMENTATIONS = 10
+"""Repetitions of a solve for the sake of the local states, at most; what then still exceeds its tolerance is reported as it is."""
+
 
 class SolveError(RuntimeError):
     """A nonlinear solve that did not converge; the message names the field."""
@@ -104,6 +107,10 @@ class CoupledSystem:
         self.numbering = Numbering(self.unknowns, constraints)
         self.scale = {name: options.scale.get(name, 1.0) for name in self.unknowns}
         self.timings = Timings()
+        self.krylov = 0
+        """Krylov iterations of the last :meth:`solve`."""
+        self.hardest = 0
+        """Most Newton iterations that one solve of the last :meth:`solve` took."""
         self.tied_sum: dict[str, float] = {}
         self.reactions: dict[str, Floats] = {}
         self.field_norms: dict[str, float] = {}
@@ -193,6 +200,13 @@ class CoupledSystem:
             state.accept()
         for unknown in self.unknowns.values():
             unknown.accept()
+
+    def restore(self) -> None:
+        """Back to the beginning of the step."""
+        for unknown in self.unknowns.values():
+            unknown.restore()
+        for state in self.states:
+            state.restore()
 
     # -- callbacks -----------------------------------------------------------------------------------------------
 
@@ -308,18 +322,32 @@ class CoupledSystem:
         return 0
 
     def solve(self) -> int:
-        """Solve at the current time step, from the current fields; returns the number of Newton iterations.
+        """Solve at the current time step, from the current fields, again where local states ask for it; returns the number of Newton
+        iterations of all solves together.
 
         Raises:
             SolveError: not converged; the fields then hold the last iterate.
         """
+        self.krylov = 0
+        self.hardest = iterations = self._newton()
+        for _ in range(_AUGMENTATIONS):
+            again = [state.augment() for state in self.states]  # every one is asked: the call is collective
+            if not any(again):
+                break
+            more = self._newton()
+            iterations, self.hardest = iterations + more, max(self.hardest, more)
+        return iterations
+
+    def _newton(self) -> int:
+        """One nonlinear solve from the current fields; returns the number of Newton iterations."""
         self.write_state(self.state)
         begin, assembly, setup = time.perf_counter(), self.timings.assembly, self.timings.preconditioner
         self.snes.solve(None, self.state)
         self.read_state(self.state)
-        iterations = int(self.snes.getIterationNumber())
+        iterations, krylov = int(self.snes.getIterationNumber()), int(self.snes.getLinearSolveIterations())
         self.timings.newton += iterations
-        self.timings.krylov += int(self.snes.getLinearSolveIterations())
+        self.timings.krylov += krylov
+        self.krylov += krylov
         spent = time.perf_counter() - begin
         self.timings.solve += (
             spent - (self.timings.assembly - assembly) - (self.timings.preconditioner - setup)
