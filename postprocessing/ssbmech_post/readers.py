@@ -1,7 +1,7 @@
-"""Typed access to `series.csv`, `particles.csv`, `summary.json` and `case.yaml` of a run folder.
+"""Typed access to `series.csv`, `particles.csv`, `steps.csv`, `cycles.csv`, `summary.json` and `case.yaml` of a run folder.
 
 The header of every table carries the units: `name [unit]`. Columns that have a unit hold numbers, the
-others (`body`, `phase`) may hold text. docs/run_folder.md lists the columns.
+others (`body`, `phase`, `kind`, `ended`) may hold text. docs/run_folder.md lists the columns.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ssbmech_post.errors import RunFolderError
 FloatArray = NDArray[np.float64]
 
 _HEADER = re.compile(r"^\s*(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*(?:\[(?P<unit>[^\]]*)\])?\s*$")
-_TEXT_COLUMNS = frozenset({"body", "phase"})
+_TEXT_COLUMNS = frozenset({"body", "phase", "kind", "ended"})
 
 
 @dataclass(frozen=True)
@@ -172,6 +172,18 @@ def read_particles(run: Path) -> Particles:
     """`particles.csv` of the run folder `run`."""
     path = run / "particles.csv"
     return Particles(path, *_read_table(path, ("step", "body")))
+
+
+def read_steps(run: Path) -> Table:
+    """`steps.csv` of the run folder `run`: one row for each step of the programme that has ended."""
+    path = run / "steps.csv"
+    return Table(path, *_read_table(path, ("programme_step", "kind")))
+
+
+def read_cycles(run: Path) -> Table:
+    """`cycles.csv` of the run folder `run`: one row for each cycle."""
+    path = run / "cycles.csv"
+    return Table(path, *_read_table(path, ("cycle",)))
 
 
 def read_summary(run: Path) -> dict[str, Any]:

@@ -11,10 +11,18 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from ssbmech_post import figures, render, style, view3d
+from ssbmech_post import cycling, figures, render, style, view3d
 from ssbmech_post.cracks import crack_history, write_cracks
 from ssbmech_post.errors import RunFolderError
-from ssbmech_post.readers import Particles, Series, read_particles, read_series, read_summary
+from ssbmech_post.readers import (
+    Particles,
+    Series,
+    read_cycles,
+    read_particles,
+    read_series,
+    read_steps,
+    read_summary,
+)
 
 # Key of summary.json's headline -> (words, factor, unit)
 _HEADLINE: dict[str, tuple[str, float, str]] = {
@@ -29,6 +37,12 @@ _HEADLINE: dict[str, tuple[str, float, str]] = {
     "active_fraction": ("Electrochemically active CAM|SE area", 100.0, "%"),
     "mean_volumetric_strain": ("Mean volumetric strain of the particles", 100.0, "%"),
     "mean_stoichiometry": ("Mean lithium content x", 1.0, ""),
+    "first_charge_capacity_mAh_g": ("First charge", 1.0, "mAh/g"),
+    "first_discharge_capacity_mAh_g": ("First discharge", 1.0, "mAh/g"),
+    "first_coulombic_efficiency": ("Coulombic efficiency of the first cycle", 100.0, "%"),
+    "last_discharge_capacity_mAh_g": ("Last discharge", 1.0, "mAh/g"),
+    "last_coulombic_efficiency": ("Coulombic efficiency of the last cycle", 100.0, "%"),
+    "retention": ("Retention of the discharge capacity", 100.0, "%"),
     "platen_displacement_um": ("Displacement of the platen", 1.0, "µm"),
     "crack_volume_um3": ("Volume of the open gaps", 1.0, "µm³"),
     "largest_penetration_um": ("Largest overlap of closed faces", 1e3, "nm"),
@@ -61,6 +75,12 @@ def _pictures(run: Path, series: Series, particles: Particles | RunFolderError) 
     known = None if isinstance(particles, RunFolderError) else particles
     return [
         _Picture("voltage.png", "Cell voltage and cathode potential", curve(lambda: figures.voltage(series))),
+        *([_Picture("cycles.png", "Charges and discharges, and what each cycle gave (numbers in cycles.csv)",
+                    curve(lambda: cycling.cycles(series, read_cycles(run))))]
+          if cycling.has_cycles(run) else []),
+        *([_Picture("pulses.png", "Pulses: voltage over time, before and after each rest (numbers in steps.csv)",
+                    curve(lambda: cycling.pulses(series, read_steps(run))))]
+          if cycling.has_pulses(run) else []),
         _Picture("pressure.png", "Change of the stack pressure and displacement of the platen",
                  curve(lambda: figures.pressure(series))),
         _Picture("interfaces.png", "State of the CAM|SE interface",
@@ -140,6 +160,7 @@ def _page(
             "",
         ]
     lines += ["| Headline | |", "|---|---|", *_headline(series, summary), ""]
+    lines += _cycle_table(summary.get("cycles"))
     balance = summary.get("balance")
     if isinstance(balance, dict) and balance:
         lines += ["| Balance | relative error |", "|---|---|"]
@@ -159,6 +180,30 @@ def _page(
     if summary.get("citations"):
         lines += ["## Sources", "", *(f"- {text}" for text in summary["citations"]), ""]
     return "\n".join(lines)
+
+
+_CYCLE_COLUMNS = (
+    ("charge_rate", "charge C-rate", 1.0), ("discharge_rate", "discharge C-rate", 1.0),
+    ("charge_capacity", "charge mAh/g", 1.0), ("discharge_capacity", "discharge mAh/g", 1.0),
+    ("held_charge_share", "of it at constant voltage %", 100.0), ("coulombic_efficiency", "coulombic efficiency %", 100.0),
+    ("energy_efficiency", "energy efficiency %", 100.0), ("retention", "retention %", 100.0),
+    ("mean_charge_voltage", "mean charge V", 1.0), ("mean_discharge_voltage", "mean discharge V", 1.0),
+)  # fmt: skip
+
+
+def _cycle_table(cycles: Any) -> list[str]:
+    """Rows of the table of cycles; none where there was no discharge."""
+    rows = cycles if isinstance(cycles, list) else []
+    if not any(row.get("discharge_capacity") for row in rows):
+        return []
+    lines = ["| cycle | " + " | ".join(text for _, text, _ in _CYCLE_COLUMNS) + " |"]
+    lines.append("|---" * (len(_CYCLE_COLUMNS) + 1) + "|")
+    for row in rows:
+        values = (
+            "-" if row.get(key) is None else _number(row[key] * factor) for key, _, factor in _CYCLE_COLUMNS
+        )
+        lines.append(f"| {row['cycle']} | " + " | ".join(values) + " |")
+    return [*lines, ""]
 
 
 def _headline(series: Series, summary: dict[str, Any]) -> list[str]:

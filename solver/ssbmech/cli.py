@@ -211,22 +211,29 @@ def _describe(case: Case, file: Path) -> None:
             name, " ".join(phase.regions), f"{modulus / 1e3:.4g}", f"{poisson:.4g}", carrier, start
         )
     console.print(phases)
-    steps = Table("step", "what", "until", "load", box=None)
-    for number, step in enumerate(case.programme):
-        until = (
-            ", ".join(f"{key} {value:g}" for key, value in step.until.given().items())
-            or f"{step.duration:g} s"
-        )
-        rate = (
-            f" {step.c_rate:g}C"
-            if step.c_rate
-            else f" {step.current_density:g} A/m^2"
-            if step.current_density
-            else ""
-        )
-        load = step.load.kind if step.load is not None else ""
-        steps.add_row(str(number), step.kind + rate, until, load.replace("_", " "))
+    steps = Table("step", "cycle", "what", "until", "load", box=None)
+    planned = case.planned()
+    for each in planned[:_SHOWN_STEPS]:
+        step = each.step
+        limits = ", ".join(f"{key} {_plainly(value)}" for key, value in step.until.given().items())
+        load = each.load.kind if each.load is not None else ""
+        cycle = str(each.cycle) if each.cycle else ""
+        until = limits or f"{step.duration:g} s"
+        steps.add_row(str(each.number), cycle, step.describe(), until, load.replace("_", " "))
+    if len(planned) > _SHOWN_STEPS:
+        steps.add_row("...", "", f"and {len(planned) - _SHOWN_STEPS} more", "", "")
     console.print(steps)
+
+
+def _plainly(value: object) -> str:
+    """A limit in internal units."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    rate, density = getattr(value, "c_rate", None), getattr(value, "current_density", None)
+    return f"{rate:.4g}C" if rate is not None else f"{density:g} A/m^2"
+
+
+_SHOWN_STEPS = 40
 
 
 @app.command()

@@ -6,14 +6,19 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ssbmech.case.programme import Step
+from ssbmech.case.current import Current
+from ssbmech.case.plan import Loop, PlannedStep
 from ssbmech.model import Model
 from ssbmech.output.interface_state import InterfaceProbe, InterfaceState
 from ssbmech.output.ledger import Balance, Ledger
-from ssbmech.solve.stepping import Segment, StepControl
+from ssbmech.solve.stepping import Limit, Segment, StepControl
+from ssbmech.stack.platen import Platen
 
 MAH_PER_CM2 = 36_000.0
 """Charge density [pC/µm² = C/m²] of 1 mAh/cm²."""
+
+_PRECISION = {"voltage": 1e-6, "potential": 1e-6, "state_of_charge": 1e-9, "stoichiometry": 1e-9}
+"""To which limits are met [V, -]; currents and charges to 1e-6 and 1e-9 of their value."""
 
 
 class Evolution:
@@ -26,11 +31,18 @@ class Evolution:
         self.ledger = Ledger(model)
         self.charge = 0.0
         """Charge passed up to the last committed step [pC], positive on charge."""
+        self.planned = model.case.planned()
         self._time_step = 0.0
         self._elapsed = 0.0
         self._load_age = 0.0
+        self._ramp_from: dict[str, float] = {}
+        self._whole: float | None = None
+        self._charge_before = 0.0
+        self._watched: set[str] = set()
         self._state: InterfaceState | None = None
         self._balance: Balance | None = None
+        if model.platen is not None:
+            model.platen.thickness = self._rest_thickness
 
     # -- what the stepper asks -------------------------------------------------------------------------------------
 
@@ -38,23 +50,33 @@ class Evolution:
         self._time_step = seconds
         self.model.setting.time_step.value = seconds
 
-    def set_current(self, current: float) -> None:
-        self.model.collector.current = current
-
     def monitored(self) -> dict[str, float]:
-        """Voltage of the cell and potential of the cathode against lithium [V]."""
-        setting = self.model.setting
-        if "collector_potential" not in setting:
+        """What limits are about: voltage of the cell and potential of the cathode against lithium [V], size of the current [pA], size of
+        the charge passed in this programme step [pC], state of charge, and the stoichiometry where a limit asks for it."""
+        model = self.model
+        if "collector_potential" not in model.setting:
             return {}
-        potential = float(setting["collector_potential"].value.x.array[0])
-        return {
+        potential = self._global("collector_potential")
+        charge = self.charge_at_end()
+        values = {
             "potential": potential,
-            "voltage": potential - self.model.case.stack.counter_electrode.potential,
+            "voltage": potential - model.collector.counter_potential,
+            "current": abs(model.current()),
+            "step_charge": abs(charge - self._charge_before),
+            "state_of_charge": model.case.cell.initial_state_of_charge + charge / (3600.0 * model.one_c()),
         }
+        if "stoichiometry" in self._watched:
+            values["stoichiometry"] = self.ledger.lithium_content() / model.lithium_sites
+        return values
 
     def charge_at_end(self) -> float:
         """Charge passed at the end of the current step [pC]."""
-        return self.charge + self.model.collector.current * self._time_step
+        return self.charge + self.model.current() * self._time_step
+
+    @property
+    def step_charge(self) -> float:
+        """Charge passed in this programme step [pC], positive on charge."""
+        return self.charge_at_end() - self._charge_before
 
     def interface_state(self) -> InterfaceState:
         """Interface quantities at the end of the current step, evaluated once per step."""
@@ -76,6 +98,7 @@ class Evolution:
         self.system.accept()  # before the damage: local states follow from that at the beginning of the step
         if self.model.damage is not None:
             self.model.damage.x.array[: state.damage_dofs.size] = state.damage_dofs
+        self._time_step = 0.0
         self._state = self._balance = None
 
     # -- initial state ---------------------------------------------------------------------------------------------
@@ -89,11 +112,10 @@ class Evolution:
         Raises:
             SolveError: no equilibrium found.
         """
-        self.set_current(0.0)
+        self.model.collector.impose_current(0.0)
         self.set_time_step(1e-3)
-        first = self.segments()[0]
-        first.enter()
-        first.drive(0.0, 0.0)
+        self._enter_load(self.planned[0])
+        self._drive_load(self.planned[0], 0.0)
         iterations = self.system.solve()
         self._time_step = 0.0
         before_commit()
@@ -108,63 +130,178 @@ class Evolution:
 
     def segments(self) -> list[Segment]:
         """The programme of the case in numbers."""
-        return [self._segment(number, step) for number, step in enumerate(self.model.case.programme)]
+        leaving: dict[Loop, list[Limit]] = {}
+        segments = []
+        for planned in self.planned:
+            segments.append(
+                self._segment(planned, {loop: self._leaving(loop, leaving) for loop in planned.loops})
+            )
+        return segments
 
-    def _segment(self, number: int, step: Step) -> Segment:
-        model = self.model
-        current = 0.0
-        if step.c_rate is not None:
-            current = step.sign * step.c_rate * model.one_c()
-        elif step.current_density is not None:
-            current = step.sign * step.current_density * model.area
-        durations = [np.inf if step.duration is None else step.duration]
-        limits = {}
-        for name, value in step.until.given().items():
-            if name in ("voltage", "potential"):
-                limits[name] = value
-            elif name == "time":
-                durations.append(value)
-            elif name == "capacity":
-                durations.append(value * MAH_PER_CM2 * model.area / abs(current))
-            else:
-                durations.append(value * model.active_mass * 3.6e12 / abs(current))
-        largest = min(step.maximum_time_step or np.inf, model.case.numerics.time_step.maximum)
-        whole = min(durations) if current == 0.0 else min(*durations, 3600.0 * model.one_c() / abs(current))
+    def _leaving(self, loop: Loop, known: dict[Loop, list[Limit]]) -> list[Limit]:
+        """What ends a repeat; the same limits for all its steps, which aim when it begins."""
+        if loop not in known:
+            known[loop] = [
+                Limit(f"{name} of the repeat", name, value, 0, _PRECISION[name], loop.end)
+                for name, value in loop.until.given().items()
+            ]
+        return known[loop]
+
+    def _segment(self, planned: PlannedStep, leaving: dict[Loop, list[Limit]]) -> Segment:
+        step = planned.step
+        current = step.sign * self._amount(step.current)
+        durations, limits = self._ends(planned, current)
+        timed_by = min(durations, key=lambda name: durations[name])
+        starting = [limit for limit in limits if limit.side == 0]
+        starting += [k for loop, ends in leaving.items() if loop.first == planned.number for k in ends]
+        if step.kind not in ("press", "rest"):
+            limits += [limit for ends in leaving.values() for limit in ends]
 
         def enter() -> None:
-            model.setting.duration.value = whole
-            self._enter_load(step, number)
+            self._watched = {limit.quantity for limit in (*limits, *starting)}
+            self._charge_before = self.charge
+            self._enter_current(planned, current, durations[timed_by])
+            values = self.monitored() if starting else {}
+            for limit in starting:
+                limit.aim(values)
+            self._enter_load(planned)
 
-        def drive(elapsed: float, dt: float) -> None:
-            self._drive_load(step, elapsed, dt)
+        return Segment(
+            planned.number,
+            step.kind,
+            durations[timed_by],
+            limits,
+            min(step.maximum_time_step or np.inf, self.model.case.numerics.time_step.maximum),
+            enter,
+            lambda elapsed: self._drive_load(planned, elapsed),
+            timed_by,
+            planned.cycle,
+            step.describe(),
+        )
 
-        return Segment(number, step.kind, current, min(durations), limits, largest, enter, drive)
+    def _amount(self, current: Current) -> float:
+        """Size of a current [pA]; 0 where it is a power."""
+        if current.c_rate is not None:
+            return current.c_rate * self.model.one_c()
+        return (current.current_density or 0.0) * self.model.area
 
-    def _enter_load(self, step: Step, number: int) -> None:
-        platen, load = self.model.platen, step.load
-        self._load_age = 0.0 if step.load_from == number else self._load_age + self._elapsed
-        if platen is None or load is None or step.load_from != number:
+    def _ends(self, planned: PlannedStep, current: float) -> tuple[dict[str, float], list[Limit]]:
+        """Times after which a step ends [s], by name, and what else ends it; at a known current, charges are times."""
+        step, model = planned.step, self.model
+        durations = {"time": np.inf if step.duration is None else step.duration}
+        charges = {"capacity": MAH_PER_CM2 * model.area, "specific_capacity": 3.6e12 * model.active_mass}
+        limits = []
+        for name, value in step.until.given().items():
+            if name == "time":
+                durations[name] = value
+            elif name in charges and current != 0.0:
+                durations[name] = value * charges[name] / abs(current)
+            elif name in charges:
+                charge = value * charges[name]
+                limits.append(Limit(name, "step_charge", charge, 1, 1e-9 * charge))
+            elif name == "current":
+                least = self._amount(value)
+                limits.append(Limit(name, name, least, 1 if step.sign < 0 else -1, 1e-6 * least))
+            else:
+                side = -step.sign if name == "stoichiometry" else step.sign
+                limits.append(Limit(name, name, value, side, _PRECISION[name]))
+        return durations, limits
+
+    def _enter_current(self, planned: PlannedStep, current: float, duration: float) -> None:
+        """Impose what a step imposes on the collector, and set the duration that the default viscosity refers to.
+
+        That is the time of a full charge at the step's current, or of all passes of the step together if that is shorter; a hold goes on
+        with that of the step before, whose current it takes over.
+        """
+        step, model, collector = planned.step, self.model, self.model.collector
+        whole = planned.passes * duration
+        if step.kind in ("press", "rest"):
+            collector.impose_current(0.0)
+            model.setting.duration.value = duration
             return
+        if step.kind == "hold":
+            if step.hold_potential is not None:
+                collector.impose_potential(step.hold_potential)
+            elif step.hold is not None:
+                collector.impose_potential(step.hold + collector.counter_potential)
+            full = self._whole or 3600.0
+        else:
+            if step.power_density is not None:
+                power = step.sign * step.power_density * model.area
+                current = power / self.monitored()["voltage"]
+                collector.impose_power(power)
+            else:
+                collector.impose_current(current)
+            full = 3600.0 * model.one_c() / abs(current)
+        self._whole = min(whole, full)
+        model.setting.duration.value = self._whole
+
+    def _enter_load(self, planned: PlannedStep) -> None:
+        platen, load = self.model.platen, planned.load
+        first = planned.load_from == planned.number
+        self._load_age = 0.0 if first else self._load_age + self._elapsed
+        if platen is None or load is None or not first:
+            return
+        pressures = {name: self._plate_pressure(name) for name in self._plates()}
+        self._ramp_from = (
+            pressures if self.system.tied_sum else dict.fromkeys(pressures, self._first_pressure())
+        )
+        for name, side in self.model.sides.items():
+            if load.isostatic:
+                side.kind = "pressure"
+            elif side.kind == "pressure":
+                side.lock("fixed_gap", None, self._global(name), pressures[name])
         if load.kind == "pressure":
             platen.kind = "pressure"
-            return
-        value = float(self.model.setting["platen_displacement"].value.x.array[0])
-        platen.lock(load.kind, load.stiffness, value, self.stack_pressure())
+        else:
+            value = self._global("platen_displacement")
+            platen.lock(load.kind, load.stiffness, value, pressures["platen_displacement"])
 
-    def _drive_load(self, step: Step, elapsed: float, dt: float) -> None:
-        """Load at ``elapsed`` seconds into the programme step, the end of a time step of ``dt``."""
-        platen, load = self.model.platen, step.load
+    def _global(self, name: str) -> float:
+        return float(self.model.setting[name].value.x.array[0])
+
+    def _plates(self) -> dict[str, Platen]:
+        """The platen, where there is mechanics, and the plates at the sides, by their unknown."""
+        platen = self.model.platen
+        return {"platen_displacement": platen, **self.model.sides} if platen is not None else {}
+
+    def _plate_pressure(self, name: str) -> float:
+        """Mean normal pressure on a plate [MPa] in the last evaluated state."""
+        return self._plates()[name].stack_pressure(self.system.tied_sum.get(name, 0.0))
+
+    def _first_pressure(self) -> float:
+        """From which a ramp rises that is the first load of all: that of the stack, else none."""
+        load = self.model.case.stack.load
+        return float(load.pressure(0.0)) if load is not None and load.pressure is not None else 0.0
+
+    def _drive_load(self, planned: PlannedStep, elapsed: float) -> None:
+        """Load at ``elapsed`` seconds into the programme step."""
+        platen, load = self.model.platen, planned.load
         self._elapsed = elapsed
-        if platen is None:
+        if platen is None or load is None:
             return
-        if load is not None and load.pressure is not None:
-            platen.pressure = float(load.pressure(self._load_age + elapsed))
+        pressed = {"platen_displacement": platen, **(self.model.sides if load.isostatic else {})}
+        age = self._load_age + elapsed
+        if load.pressure is not None:
+            for plate in pressed.values():
+                plate.pressure = float(load.pressure(age))
+        elif load.ramp_to is not None:
+            time = self.planned[planned.load_from].step.duration
+            assert time is not None
+            share = min(age / time, 1.0)
+            for name, plate in pressed.items():
+                plate.pressure = self._ramp_from[name] + share * (load.ramp_to - self._ramp_from[name])
+
+    def _rest_thickness(self) -> float:
+        """Thickness change of the rest of the cell at the end of the step, with the charge of the current iterate [µm]."""
         curve = self.model.case.stack.counter_electrode.thickness_curve
-        charge = self.charge + self.model.collector.current * dt
-        platen.rest_thickness_change = float(curve(charge / self.model.area / MAH_PER_CM2))
+        return float(curve(self.charge_at_end() / self.model.area / MAH_PER_CM2))
 
     def stack_pressure(self) -> float:
         """P [MPa] of the last evaluated state."""
-        if self.model.platen is None:
-            return 0.0
-        return self.model.platen.stack_pressure(self.system.tied_sum.get("platen_displacement", 0.0))
+        return self._plate_pressure("platen_displacement") if self.model.platen is not None else 0.0
+
+    def side_pressure(self) -> float:
+        """Mean pressure on the plates at the sides [MPa]; nan where there are none."""
+        pressures = [self._plate_pressure(name) for name in self.model.sides]
+        return float(np.mean(pressures)) if pressures else float("nan")

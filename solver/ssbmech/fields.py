@@ -32,6 +32,9 @@ FIELDS: dict[str, FieldInfo] = {
     "stress_potential": FieldInfo("s", "V", "active material", 1.0),
     "collector_potential": FieldInfo("V", "V", "global", 1e-6),
     "platen_displacement": FieldInfo("U", "um", "global", 1e-5),
+    "side_displacement_x": FieldInfo("U_x", "um", "global", 1e-5),
+    "side_displacement_y": FieldInfo("U_y", "um", "global", 1e-5),
+    "side_displacement_z": FieldInfo("U_z", "um", "global", 1e-5),
     "chemical_potential": FieldInfo("mu/F", "V", "active material"),
     "von_mises_stress": FieldInfo("sigma_v", "MPa", "body"),
     "hydrostatic_stress": FieldInfo("sigma_h", "MPa", "body"),
@@ -49,3 +52,9 @@ FIELDS: dict[str, FieldInfo] = {
 }
 
 ROW_SCALE = {name: info.row_scale for name, info in FIELDS.items()}
+
+SIDES = {axis: f"side_displacement_{axis}" for axis in "xyz"}
+"""Displacement of the plate that presses the upper side of an axis."""
+
+PLATES = ("platen_displacement", *SIDES.values())
+"""Global unknowns that are displacements."""

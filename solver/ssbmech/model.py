@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,7 @@ from ssbmech.domain.bodies import Bodies, RegionError, assign_bodies
 from ssbmech.domain.crystal import crystal_axis
 from ssbmech.domain.interfaces import GRAIN_BOUNDARY, InterfaceFacets, Pair
 from ssbmech.domain.mesh import TaggedMesh
-from ssbmech.fields import ROW_SCALE
+from ssbmech.fields import PLATES, ROW_SCALE, SIDES
 from ssbmech.interface_terms import add_interfaces
 from ssbmech.physics.algebraic import AlgebraicTerm
 from ssbmech.physics.charge import ChargeTransfer, Conduction, ContactConductance, CounterElectrode, Wiring
@@ -54,6 +55,7 @@ class Model:
         damage: d at the interface points at the beginning of the step, None without interfaces.
         crystal_axis: unit c axis of every cell, None where no law needs it.
         platen, collector: equations of the global unknowns.
+        sides: equations of the plates that press the sides, by their unknown; empty where no step is isostatic.
         area: cross-section of the box normal to the stack axis [µm²].
         body_volume: (bodies,) [µm³].
         walls: contact between the walls of pores, None where they are free.
@@ -82,6 +84,7 @@ class Model:
     other_terms: list[Term] = field(default_factory=list)
     separator_dofs: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
     walls: WallContact | None = None
+    sides: dict[str, Platen] = field(default_factory=dict)
     system: CoupledSystem = field(init=False)
 
     @property
@@ -117,6 +120,10 @@ class Model:
             if b.phase in self.lithium
         )
 
+    def current(self) -> float:
+        """Current of the last evaluated state [pA], positive on charge."""
+        return self.collector.flowing(self.system.tied_sum.get("collector_potential", 0.0))
+
     def one_c(self) -> float:
         """Current of 1C [pA]; from the nominal capacity, else from all sites of the active material."""
         nominal = self.case.cell.nominal_capacity
@@ -142,14 +149,22 @@ def _conductors(case: Case, carrier: str) -> list[str]:
     return [n for n, p in case.phases.items() if p.conduction is not None and p.conduction.carrier == carrier]
 
 
-def _carriers(case: Case) -> tuple[dict[str, list[str]], list[str]]:
+def _sides(case: Case, tagged: TaggedMesh) -> dict[str, Platen]:
+    """Plates on the upper sides of the box, which stay where they are until a step is isostatic; none if no step is."""
+    if not any(each.load is not None and each.load.isostatic for each in case.planned()):
+        return {}
+    lateral = [axis for axis in "xyz"[: tagged.dim] if axis != case.stack.axis]
+    return {SIDES[a]: Platen(tagged.box_area("xyz".index(a)), 1, kind="fixed_gap") for a in lateral}
+
+
+def _carriers(case: Case, sides: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
     """Field -> phases that carry it, and the global unknowns."""
     physics, phases = case.numerics.physics, case.phases
     carriers: dict[str, list[str]] = {}
     scalars = []
     if "mechanics" in physics:
         carriers["displacement"] = list(phases)
-        scalars.append("platen_displacement")
+        scalars += ["platen_displacement", *sides]
     if "electrochemistry" in physics:
         carriers["potential"] = _conductors(case, "electronic") + _conductors(case, "ionic")
         active = [n for n, p in phases.items() if p.lithium is not None]
@@ -183,7 +198,8 @@ def build_model(case: Case, tagged: TaggedMesh) -> Model:
         RegionError, BoundaryError: mesh and case do not fit; on every rank alike.
     """
     bodies = assign_bodies(tagged, {name: phase.regions for name, phase in case.phases.items()})
-    carriers, scalars = _carriers(case)
+    sides = _sides(case, tagged)
+    carriers, scalars = _carriers(case, sides)
     numerics, stack = case.numerics, case.stack
     pairs = _ordered_pairs(case)
     setting, facets = make_setting(
@@ -221,6 +237,7 @@ def build_model(case: Case, tagged: TaggedMesh) -> Model:
         damage,
         _crystal_axis(case, tagged, bodies),
         _body_volumes(tagged, bodies),
+        sides=sides,
     )
     add_solids(model)
     if "potential" in setting:
@@ -302,11 +319,11 @@ def _references(model: Model) -> dict[str, Any]:
 
     def current() -> float:
         rounding = RESOLVED_CONTENT * content / float(model.setting.time_step.value)
-        return max(0.1 * abs(model.collector.current), 0.1 * least, rounding)
+        return max(0.1 * abs(model.current()), 0.1 * least, rounding)
 
     return {
         "displacement": lambda: force,
-        "platen_displacement": lambda: force,
+        **dict.fromkeys(PLATES, lambda: force),
         "potential": current,
         "collector_potential": current,
         "stoichiometry": current,
@@ -328,10 +345,19 @@ def _make_system(model: Model, axis: int) -> CoupledSystem:
         rollers = (
             [f for f in BOX_FACES if f in tagged.faces and f not in ends] if stack.sides == "roller" else []
         )
+        plates = {
+            SIDES[face[0]]: face for face in rollers if face[1] == "+" and SIDES[face[0]] in model.sides
+        }
         constraints["displacement"] = displacement_constraints(
-            tagged, setting["displacement"].broken, axis, stack.platen, held, rollers
+            tagged,
+            setting["displacement"].broken,
+            axis,
+            stack.platen,
+            held,
+            [face for face in rollers if face not in plates.values()],
+            plates,
         )
-        equations["platen_displacement"] = model.platen
+        equations |= {"platen_displacement": model.platen, **model.sides}
     if "potential" in setting:
         grounded = case.stack.separator if model.counter is None else None
         require_face(tagged, case.stack.separator, "stack.separator")
@@ -344,6 +370,8 @@ def _make_system(model: Model, axis: int) -> CoupledSystem:
             grounded,
             _conductors(case, "ionic"),
         )
+        model.collector.counter_potential = case.stack.counter_electrode.potential
+        model.collector.conductance = model.one_c() / thermal_voltage(case.cell.temperature)
         equations["collector_potential"] = model.collector
     numerics = case.numerics
     size = setting.mesh.comm.allreduce(

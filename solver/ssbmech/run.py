@@ -14,6 +14,7 @@ from ssbmech.domain.mesh import TaggedMesh, read_mesh
 from ssbmech.evolution import Evolution
 from ssbmech.model import Model, build_model
 from ssbmech.output.cells import CellProbe
+from ssbmech.output.cycles import CYCLES, STEPS, CycleBook
 from ssbmech.output.fields_file import FieldsFile, InterfaceFile
 from ssbmech.output.isolation import Reach
 from ssbmech.output.log import Log
@@ -23,7 +24,8 @@ from ssbmech.solve.stepping import Accepted, StepFailedError, TimeStepper
 from ssbmech.wall_terms import describe_walls
 
 RUN_FILES = (
-    "series.csv", "particles.csv", "summary.json", "log.txt", "case.yaml", "mesh.xdmf", "mesh.h5", "mesh.json", "fields.bp",
+    "series.csv", "particles.csv", "steps.csv", "cycles.csv", "summary.json", "log.txt", "case.yaml", "mesh.xdmf", "mesh.h5", "mesh.json",
+    "fields.bp",
     "interface.bp", "report",
 )  # fmt: skip
 
@@ -148,6 +150,9 @@ class Recorder:
         self.measurements = Measurements(evolution, self.cells)
         self.series = Table(out / "series.csv" if first else None, SERIES)
         self.particles = Table(out / "particles.csv" if first else None, PARTICLES)
+        self.book = CycleBook(model.one_c() / model.area if model.lithium else 1.0)
+        self.steps = Table(out / "steps.csv" if first else None, STEPS)
+        self.cycles = Table(out / "cycles.csv" if first else None, CYCLES)
         self.fields = FieldsFile(model, self.cells, out / "fields.bp")
         self.interface = InterfaceFile(model, out / "interface.bp")
         self.progression = Progression()
@@ -165,8 +170,7 @@ class Recorder:
             evolution.equilibrate(before_commit=lambda: self._record(None, force_fields=True))
             self.log.start_progress()
             for accepted in stepper.run(self._segments):
-                last = accepted.ended is not None and accepted.segment.number == len(self._segments) - 1
-                self._record(accepted, force_fields=last)
+                self._record(accepted, force_fields=accepted.last)
                 self.progression.steps, self.progression.rejected = stepper.steps, stepper.rejected
                 self.progression.end_reason = accepted.ended or ""
             self.progression.finished = True
@@ -185,6 +189,9 @@ class Recorder:
         for particle in self.measurements.particle_rows(accepted, cells):
             self.particles.add(particle)
         self.progression.add(row)
+        for table, rows in zip((self.steps, self.cycles), self.book.add(accepted, row), strict=True):
+            for each in rows:
+                table.add(each)
         every = self.evolution.model.case.output.fields_every
         if force_fields or (accepted is not None and every > 0 and accepted.number % every == 0):
             when = accepted.time if accepted else 0.0
@@ -230,14 +237,16 @@ class Recorder:
             )
 
     def _share(self, accepted: Accepted) -> float:
-        """Share of the work that is done; a charge or discharge counts as much as five rests."""
-        weights = [5.0 if s.kind in ("charge", "discharge") else 1.0 for s in self._segments]
+        """Share of the work that is done; one with a current counts as much as five rests."""
+        weights = [1.0 if s.kind in ("press", "rest") else 5.0 for s in self._segments]
         number = accepted.segment.number
         return (sum(weights[:number]) + accepted.share * weights[number]) / sum(weights)
 
     def _close(self) -> None:
-        self.series.close()
-        self.particles.close()
+        for each in self.book.close():
+            self.cycles.add(each)
+        for table in (self.series, self.particles, self.steps, self.cycles):
+            table.close()
         self.fields.close()
         self.interface.close()
         wall = time.perf_counter() - self.begin
@@ -248,6 +257,7 @@ class Recorder:
             wall,
             self.output_time,
             self.unreached,
+            self.book.cycles,
         )
         if self.progression.finished:
             self._say_headline(summary)
@@ -262,6 +272,8 @@ class Recorder:
             f"({figures['pressure_change_MPa']:+.3f}), delaminated {100 * figures['delaminated_fraction']:.1f} %, "
             f"active contact {100 * figures['active_fraction']:.1f} %"
         )
+        if len(self.book.cycles) > 1 or any(row["discharge_capacity"] > 0 for row in self.book.cycles):
+            self.log.say(self.book.table())
         self.log.say("balances (relative): " + ", ".join(f"{n} {v:.1e}" for n, v in balance.items()))
         self.log.say(f"results in {self.out}")
 
@@ -270,7 +282,7 @@ def _line(accepted: Accepted, row: dict[str, object]) -> str:
     volts = float(row["potential"])  # type: ignore[arg-type]
     electric = f"{volts:.4f} V vs Li, " if math.isfinite(volts) else ""  # mechanics alone has no potential
     return (
-        f"{accepted.segment.kind}: t = {accepted.time:.4g} s, {electric}"
+        f"{accepted.segment.label}: t = {accepted.time:.4g} s, {electric}"
         f"P = {row['pressure']:.3f} MPa, delaminated {100 * float(row['delaminated_fraction']):.1f} %, "  # type: ignore[arg-type]
         f"{accepted.newton} Newton, step {accepted.time_step:.3g} s"
     )

@@ -31,6 +31,9 @@ QUICK = (
     "friction/case",
     "mechanisms/all",
     "library/case",
+    "cccv/case",
+    "gitt/case",
+    "rate_test/case",
 )
 LONGER = (
     "irregular_ncm811/case",
@@ -214,3 +217,34 @@ def test_walls_of_pores_bear(run: Run) -> None:
     assert block is not None
     assert max(result.series["wall_penetration"]) < block.penetration_tolerance
     assert max(result.series["contact_energy"]) > 0.0
+
+
+def test_constant_current_and_voltage_close(run: Run) -> None:
+    """Formation and two cycles: capacities add up to the lithium that has moved, and a cell without side reactions repeats itself."""
+    result = run("cccv/case")
+    cycles = result.summary["cycles"]
+    assert [row["cycle"] for row in cycles] == [1, 2, 3]
+    net = sum(row["charge_capacity"] - row["discharge_capacity"] for row in cycles)
+    turned = sum(row["charge_capacity"] + row["discharge_capacity"] for row in cycles)
+    assert abs(net - result.headline("capacity_mAh_g")) < 1e-8 * turned
+    assert cycles[2]["coulombic_efficiency"] == pytest.approx(1.0, abs=1e-4)
+    assert cycles[1]["held_charge_share"] > 0.005
+    assert result.summary["end_reason"] == "time"
+
+
+def test_rates_lower_the_capacity(run: Run) -> None:
+    """C/10 to 2C: less at every rate, and all of it back at C/10."""
+    cycles = run("rate_test/case").summary["cycles"]
+    assert [row["discharge_rate"] for row in cycles] == pytest.approx([0.1, 0.2, 0.5, 1.0, 2.0, 0.1])
+    capacities = [row["discharge_capacity"] for row in cycles]
+    assert all(b < a for a, b in pairwise(capacities[:5]))
+    assert capacities[4] < 0.8 * capacities[0]
+    assert capacities[5] == pytest.approx(capacities[0], rel=2e-3)
+
+
+def test_pulses_end_at_the_voltage(run: Run) -> None:
+    """GITT ends in a pulse at 4.3 V, with fewer passes than allowed."""
+    result = run("gitt/case")
+    assert result.summary["end_reason"] == "potential of the repeat"
+    assert result.headline("end_potential_V") == pytest.approx(4.3, abs=1e-6)
+    assert result.series["programme_step"][-1] < 3 + 2 * 40 - 1

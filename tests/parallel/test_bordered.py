@@ -56,7 +56,7 @@ def test_exact_with_an_exact_cycle(rebuilt: bool, monkeypatch: pytest.MonkeyPatc
     ksp.setTolerances(rtol=1e-10, max_it=1)
     pc = ksp.getPC()
     pc.setType("python")
-    pc.setPythonContext(BorderedMultigrid(BLOCK, modes(BLOCKS_PER_RANK * BLOCK), COMM.rank == 0))
+    pc.setPythonContext(BorderedMultigrid(BLOCK, modes(BLOCKS_PER_RANK * BLOCK), int(COMM.rank == 0)))
     solution, right = matrix.createVecs()
     solution.set(1.0)
     matrix.mult(solution, right)

@@ -100,7 +100,7 @@ def test_steps_are_resolved() -> None:
 
 
 def test_a_load_holds_until_the_next_one() -> None:
-    steps = load_case(MINIMAL).programme
+    steps = load_case(MINIMAL).planned()
     assert [step.load_from for step in steps] == [0, 0, 2, 2]
     assert [step.load.kind for step in steps if step.load] == [
         "pressure",
@@ -114,7 +114,7 @@ def test_a_load_holds_until_the_next_one() -> None:
 def test_the_first_load_comes_from_the_stack(data: dict[str, Any]) -> None:
     del data["programme"][0]["load"]
     case = case_from_data(data)
-    load = case.programme[0].load
+    load = case.planned()[0].load
     assert load is not None
     assert isinstance(load.pressure, ConstantCurve)
     assert load.pressure.value == 5.0
@@ -232,7 +232,7 @@ def test_the_resolved_case_reads_back_the_same(tmp_path: Path) -> None:
     assert again == case
     assert again.dump() == case.dump()
     assert again.hash() == case.hash()
-    assert [step.load_from for step in again.programme] == [step.load_from for step in case.programme]
+    assert [step.load_from for step in again.planned()] == [step.load_from for step in case.planned()]
 
 
 def test_the_hash_knows_what_matters(data: dict[str, Any], tmp_path: Path) -> None:

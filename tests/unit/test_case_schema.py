@@ -161,6 +161,22 @@ def test_the_schema_refuses(data: dict[str, Any], path: str, value: Any) -> None
     assert not fits(data)
 
 
+def test_the_schema_knows_sentences_and_repeats(data: dict[str, Any]) -> None:
+    steps = [
+        "Rest 1 h",
+        {
+            "repeat": {
+                "times": 2,
+                "steps": ["charge at C/10 to 4.3 V", {"hold": "4.3 V", "until": {"current": "C/50"}}],
+            }
+        },
+    ]
+    assert fits({**data, "programme": steps})
+    assert not fits({**data, "programme": ["wait 1 h"]})
+    assert not fits({**data, "programme": [{"repeat": {"steps": ["wait 1 h"]}}]})
+    assert not fits({**data, "programme": [{"hold": "4.3 V", "rest": "1 h"}]})
+
+
 def test_a_file_that_extends_another_needs_nothing_but_is_still_checked() -> None:
     assert fits({"extends": "case.yaml"})
     assert fits(

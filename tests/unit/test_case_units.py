@@ -21,6 +21,7 @@ CONVERSIONS = [
     ("time", "10 min", 600.0),
     ("potential", "620 mV", 0.62),
     ("current density", "1 A/m^2", 1.0),
+    ("areal power", "1 mW/cm^2", 10.0),
     ("current density", "1 mA/cm^2", 10.0),
     ("conductivity", "1 S/m", 1e6),
     ("conductivity", "1.9e-3 S/cm", 1.9e5),

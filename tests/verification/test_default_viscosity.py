@@ -55,9 +55,6 @@ class Pulling:
     def set_time_step(self, seconds: float) -> None:
         self.problem.setting.time_step.value = seconds
 
-    def set_current(self, current: float) -> None:
-        pass
-
     def monitored(self) -> dict[str, float]:
         return {}
 
@@ -78,10 +75,10 @@ def test_default_carries_a_snap_back(shared_tmp_path: Path) -> None:
         platen = pulled(problem)
         problem.setting.duration.value = duration
 
-        def drive(elapsed: float, dt: float, platen: Platen = platen) -> None:
+        def drive(elapsed: float, platen: Platen = platen) -> None:
             platen.locked_extent = 1.2 * PEAK * elapsed / duration
 
-        segment = Segment(0, "press", 0.0, duration, {}, 10.0, lambda: None, drive)
+        segment = Segment(0, "press", duration, (), 10.0, lambda: None, drive)
         stepper = TimeStepper(Pulling(problem), StepControl(5.0, 1e-4, 10.0, 1.6, 0.5, 8), lambda line: None)
         if viscosity == 0.0:
             with pytest.raises(StepFailedError, match="displacement"):

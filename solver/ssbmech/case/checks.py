@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 
 from ssbmech.case.checks_materials import check_interfaces, check_phases, exactly_one
 from ssbmech.case.checks_mechanics import check_mechanics
+from ssbmech.case.checks_programme import check_load, check_programme, check_time_step
 from ssbmech.case.checks_structure import check_structure
 from ssbmech.case.errors import MISSING, Problem, nearest
-from ssbmech.case.programme import KINDS, Step
 from ssbmech.case.schema import Case
-from ssbmech.case.stack import Load
 
 Check = Callable[[Case], Iterator[Problem]]
 
@@ -112,83 +111,7 @@ def check_stack(case: Case) -> Iterator[Problem]:
                 f"{stack.axis}-, {stack.axis}+ or a named surface of the mesh",
             )
     if stack.load is not None:
-        yield from _check_load("stack.load", stack.load)
-
-
-def _check_load(key: str, load: Load) -> Iterator[Problem]:
-    yield from exactly_one(key, load, ("pressure", "fixed_gap", "stiffness"))
-
-
-def check_programme(case: Case) -> Iterator[Problem]:
-    """Programme: every step is one thing, ends, and has a load and a current that are defined."""
-    for number, step in enumerate(case.programme):
-        key = f"programme[{number}]"
-        yield from exactly_one(key, step, KINDS)
-        if "load" in step.model_fields_set and step.load_from == number and step.load is not None:
-            yield from _check_load(f"{key}.load", step.load)
-        if step.load is None:
-            allowed = "a load in this step or in stack, for example {pressure: 5 MPa} or {fixed_gap: true}"
-            yield Problem(f"{key}.load", "is missing", allowed=allowed)
-        yield from _check_end(key, step, case)
-
-
-def _check_end(key: str, step: Step, case: Case) -> Iterator[Problem]:
-    if step.sign == 0:
-        if step.until.given():
-            yield Problem(
-                f"{key}.until",
-                f"does not go with {step.kind}, which ends after its time",
-                sorted(step.until.given()),
-                "no until",
-            )
-        return
-    if not case.electrochemistry:
-        yield Problem(
-            f"{key}.{step.kind}",
-            "needs electrochemistry",
-            allowed="press and rest, or electrochemistry in numerics.physics",
-        )
-        return
-    limits = step.until.given()
-    if not limits:
-        allowed = "until with at least one of " + ", ".join(type(step.until).model_fields)
-        yield Problem(f"{key}.until", "is missing", allowed=allowed)
-    per_mass = []
-    if step.c_rate is not None:
-        per_mass.append(f"{key}.{step.kind}")
-        if case.cell.nominal_capacity is None:
-            yield Problem(
-                "cell.nominal_capacity",
-                f"is missing; {key}.{step.kind} is a C-rate",
-                allowed='for example "200 mAh/g", or a current density',
-            )
-    if "specific_capacity" in limits:
-        per_mass.append(f"{key}.until.specific_capacity")
-    if per_mass:
-        for name in case.active_materials:
-            if case.phases[name].density is None:
-                yield Problem(
-                    f"phases.{name}.density",
-                    f"is missing; {per_mass[0]} is per mass",
-                    allowed='for example "4.78 g/cm^3"',
-                )
-
-
-def check_time_step(case: Case) -> Iterator[Problem]:
-    """Time steps: minimum <= initial <= maximum."""
-    step = case.numerics.time_step
-    if not step.minimum <= step.initial <= step.maximum:
-        given = f"minimum {step.minimum:g} s, initial {step.initial:g} s, maximum {step.maximum:g} s"
-        yield Problem("numerics.time_step", "is not in order", given, "minimum <= initial <= maximum")
-    for number, each in enumerate(case.programme):
-        if each.maximum_time_step is not None and each.maximum_time_step < step.minimum:
-            key = f"programme[{number}].maximum_time_step"
-            yield Problem(
-                key,
-                "is below numerics.time_step.minimum",
-                f"{each.maximum_time_step:g} s",
-                f"{step.minimum:g} s or more",
-            )
+        yield from check_load("stack.load", stack.load, case)
 
 
 CHECKS: tuple[Check, ...] = (

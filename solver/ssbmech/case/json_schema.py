@@ -6,7 +6,10 @@ import copy
 from typing import Any
 
 from ssbmech.case.material_library import material_names
+from ssbmech.case.programme import KINDS
 from ssbmech.case.schema import Case
+from ssbmech.case.sentences import PATTERN
+from ssbmech.case.stack import LOADS
 
 EXTENDS = {"type": "string", "description": "another case file that this one builds on, relative to this one"}
 _PARTIAL = "Partial"
@@ -19,8 +22,11 @@ def json_schema() -> dict[str, Any]:
     del definitions["Mesh"]["properties"]["microstructure"]["anyOf"][0][
         "discriminator"
     ]  # OpenAPI's, not JSON Schema's
-    _one_of(definitions, "Step", ("press", "rest", "charge", "discharge"))
-    _one_of(definitions, "Load", ("pressure", "fixed_gap", "stiffness"))
+    _one_of(definitions, "Step", KINDS)
+    _one_of(definitions, "Load", LOADS)
+    for holder, key in ((full, "programme"), (definitions["Repeat"], "steps")):
+        steps = holder["properties"][key]
+        steps["items"] = {"anyOf": [{"type": "string", "pattern": PATTERN}, steps["items"]]}
     _one_of(definitions, "Mesh", ("file", "microstructure"))
     _with_material(definitions)
     partial = _loosened(copy.deepcopy(full))

@@ -20,8 +20,8 @@ EXCLUSIVE: tuple[frozenset[str], ...] = tuple(
     frozenset(group.split())
     for group in (
         "file microstructure",
-        "pressure fixed_gap stiffness",
         "value expression points table",
+        "pressure ramp_to fixed_gap stiffness",
         "initial_stoichiometry initial_potential",
         "volume_change partial_molar_volume lattice volume_of_lattice",
         "youngs_modulus hexagonal",
@@ -29,7 +29,7 @@ EXCLUSIVE: tuple[frozenset[str], ...] = tuple(
         "interface cells",
         "labels thresholds",
         "count diameter",
-        "press rest charge discharge",
+        "press rest charge discharge hold hold_potential repeat",
     )
 )
 """Keys of which a block has one; a later file's choice replaces an earlier one's."""

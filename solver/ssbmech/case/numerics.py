@@ -19,6 +19,12 @@ class Cell(Block):
     nominal_capacity: SpecificCapacity | None = Field(
         default=None, description="what 1C means; needed where a C-rate is used"
     )
+    initial_state_of_charge: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="from which state_of_charge counts; 0: as assembled, discharged",
+    )
     temperature: Temperature = Field(default=ROOM_TEMPERATURE, description="uniform and constant")
 
 

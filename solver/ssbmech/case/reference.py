@@ -58,6 +58,41 @@ such as `pressure` and `fixed_gap`, the later choice replaces the earlier. `--se
 same from the command line (`--set programme.1.charge=C/5`). File names are relative to the file they stand
 in.
 
+**Programmes.** A step is a block or a sentence, in any order:
+
+```yaml
+programme:
+  - press isostatically to 370 MPa in 60 s      # or press to 370 MPa in 60 s: uniaxial, the sides stay
+  - release isostatically to 5 MPa in 60 s
+  - rest 10 min
+  - charge at C/20 to 4.3 V vs Li               # without "vs Li" it is the voltage of the cell
+  - discharge at C/20 to 2.5 V or for 30 h
+  - repeat:
+      times: 3
+      steps:
+        - charge at C/5 to 4.3 V
+        - hold at 4.3 V until C/20
+        - {discharge: C/2, until: {voltage: 2.5 V}, load: {fixed_gap: true}}
+  - "repeat at C/10, C/2, 2C: charge at C/10 to 4.3 V; discharge at the rate to 2.5 V"
+  - "repeat 50 times until 4.3 V: charge at C/10 for 10 min; rest 1 h"         # GITT
+  - discharge at 10 W/m^2 to 20 %               # constant power, to a state of charge
+```
+
+A sentence that contains ": " has to be quoted in YAML. Its ends are "to", "until" or "for" a voltage, time,
+capacity (mAh/g, mAh/cm^2), state of charge ("80 %"), lithium content ("x = 0.3") or, of a hold or a power,
+current; several are joined by "or", and the first that is reached ends the step. "under 5 MPa", "at fixed gap"
+and "in a jig of 1e13 Pa/m" set the load. Voltages and potentials are reached from below on charge and from
+above on discharge. A limit that is passed by the jump of the voltage when the current sets in ends the step
+within the smallest time step.
+
+1C is the current that passes `cell.nominal_capacity` times the mass of the active material in an hour. The
+**state of charge** is `cell.initial_state_of_charge` plus the charge passed since the beginning of the run
+(positive on charge) over the nominal capacity: it counts charge, not lithium left in a particle, and may leave
+the range from 0 to 1. The **stoichiometry** of `until` is all lithium in active material over all sites for it.
+A **cycle** of the results is a charge and a discharge one after the other, holds and rests included: it begins
+with the first current, and again whenever the direction of the first current returns after the opposite one;
+steps before the first current are cycle 0. In a repeat with `count_passes: true` every pass is a cycle.
+
 `source:`, free text, says where the numbers of a block come from. It may stand in every block of material
 numbers.
 """

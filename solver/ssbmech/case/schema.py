@@ -15,7 +15,8 @@ from ssbmech.case.interfaces import Interface
 from ssbmech.case.mesh import BESIDE, Mesh
 from ssbmech.case.numerics import Cell, Expected, Numerics, Output, Physics
 from ssbmech.case.phases import Phase
-from ssbmech.case.programme import Step, resolve_loads
+from ssbmech.case.plan import PlannedStep, plan
+from ssbmech.case.programme import Step, plain
 from ssbmech.case.stack import Electrons, Stack
 from ssbmech.case.walls import PoreWalls
 
@@ -32,7 +33,7 @@ class Case(Block):
     pore_walls: PoreWalls | None = Field(default=None, description="omitted: walls of pores are free")
     electrons: Electrons | None = Field(default=None, description="needed with electrochemistry")
     stack: Stack = Stack()
-    programme: list[Step] = Field(min_length=1, description="steps, run in order")
+    programme: list[Step] = Field(min_length=1, description="steps or sentences, run in order")
     cell: Cell = Cell()
     numerics: Numerics = Numerics()
     output: Output = Output()
@@ -44,7 +45,7 @@ class Case(Block):
 
     @model_validator(mode="after")
     def _resolve(self) -> Case:
-        """Fills in what depends on another block: the physics that is solved, and the load of every step."""
+        """Fills in what depends on another block: the physics that is solved."""
         if not self.numerics.physics:
             conducts = any(phase.conduction is not None for phase in self.phases.values())
             physics: list[Physics] = ["mechanics", "electrochemistry"] if conducts else ["mechanics"]
@@ -55,7 +56,6 @@ class Case(Block):
             object.__setattr__(
                 self, "numerics", self.numerics.model_copy(update={"displacement_degree": degree})
             )
-        object.__setattr__(self, "programme", resolve_loads(self.programme, self.stack.load))
         return self
 
     @property
@@ -73,6 +73,10 @@ class Case(Block):
         """Names of the phases that store lithium."""
         return [name for name, phase in self.phases.items() if phase.lithium is not None]
 
+    def planned(self) -> list[PlannedStep]:
+        """The steps in the order in which they run, every pass of every repeat."""
+        return plan(self.programme, self.stack.load)
+
     @property
     def electrochemistry(self) -> bool:
         """Whether lithium and charge are solved for."""
@@ -89,13 +93,7 @@ class Case(Block):
         data: dict[str, Any] = self.model_dump(exclude_none=True)
         if self.mesh.file is None:
             del data["mesh"]["length_unit"]
-        for number, step in enumerate(self.programme):
-            # A load that goes on from an earlier step must not be written: it would start anew at t = 0.
-            inherited = step.load_from != number or (number == 0 and step.load is self.stack.load)
-            if inherited:
-                data["programme"][number].pop("load", None)
-            if not data["programme"][number]["until"]:
-                del data["programme"][number]["until"]
+        plain(data["programme"])
         return data
 
     def dump(self) -> str:

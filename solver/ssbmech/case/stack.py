@@ -9,24 +9,43 @@ from pydantic import Field
 from ssbmech.case.base import Block, SourcedBlock
 from ssbmech.case.curve_types import PressureOfTime, ThicknessOfCharge
 from ssbmech.case.curves import Curve, LinearCurve
-from ssbmech.case.units import Compliance, CurrentDensity, Potential, StackStiffness, VolumetricConductance
+from ssbmech.case.units import (
+    Compliance,
+    CurrentDensity,
+    Potential,
+    PressureOrZero,
+    StackStiffness,
+    VolumetricConductance,
+)
+
+LOADS = ("pressure", "ramp_to", "fixed_gap", "stiffness")
 
 
 class Load(Block):
-    """What the stack is pressed by; exactly one of the three."""
+    """What the stack is pressed by; exactly one of pressure, ramp_to, fixed_gap and stiffness."""
 
     pressure: PressureOfTime | None = Field(
         default=None, description="of the time t since the step began; held after the last point"
+    )
+    ramp_to: PressureOrZero | None = Field(
+        default=None,
+        description="from the present pressure, evenly over the time of the press or rest, then held",
     )
     fixed_gap: Literal[True] | None = Field(default=None, description="the platens stay where they are")
     stiffness: StackStiffness | None = Field(
         default=None, description="of the jig, per area; from the pressure at the start of the step on"
     )
 
+    isostatic: Literal[True] | None = Field(
+        default=None,
+        description="with pressure or ramp_to: plane plates press the sides by the same pressure; "
+        "under the next other load they stay where they are",
+    )
+
     @property
     def kind(self) -> Literal["pressure", "fixed_gap", "stiffness"]:
-        """Which of the three."""
-        if self.pressure is not None:
+        """What the platen does; a ramp is a pressure."""
+        if self.pressure is not None or self.ramp_to is not None:
             return "pressure"
         return "fixed_gap" if self.fixed_gap else "stiffness"
 

@@ -148,7 +148,7 @@ def conversion(unit: str, quantity: Quantity) -> tuple[float, float]:
 
 
 _COMMON_UNITS = """
-Pa kPa MPa GPa bar N/mm^2 m cm mm um nm angstrom s min h d ms V mV A/m^2 mA/cm^2 uA/cm^2 S/m S/cm mS/cm S/m^2
+Pa kPa MPa GPa bar N/mm^2 m cm mm um nm angstrom s min h d ms V mV A/m^2 mA/cm^2 uA/cm^2 W/m^2 mW/cm^2 S/m S/cm mS/cm S/m^2
 S/cm^2 S/m^3 Pa/m MPa/um GPa/um J/m^2 N/m mJ/m^2 m^2/s cm^2/s um^2/s mol/m^3 mol/L m^3/mol cm^3/mol
 g/cm^3 kg/m^3 mAh/g mAh/cm^2 C/cm^2 um/(mAh/cm^2) m/Pa um/MPa K degC
 """
@@ -181,6 +181,7 @@ QUANTITIES: dict[str, Quantity] = {
         Quantity("time", "s", "600 s"),
         Quantity("potential", "V", "4.3 V"),
         Quantity("current density", "A/m^2", "1 A/m^2"),
+        Quantity("areal power", "W/m^2", "10 W/m^2"),
         Quantity("conductivity", "uS/m", "0.2 S/m"),
         Quantity("areal conductance", "S/m^2", "1e4 S/m^2"),
         Quantity("volumetric conductance", "S/cm^3", "1e11 S/m^3"),

@@ -145,7 +145,7 @@ class Ledger:
         return self._close()
 
     def _electrical(self, dt: float, first: bool) -> None:
-        current = self.model.collector.current
+        current = self.model.current()
         potential = float(self.model.setting["collector_potential"].value.x.array[0])
         before, self._potential = self._potential, potential
         if first:

@@ -16,6 +16,7 @@ from typing import Any
 from ssbmech import __version__
 from ssbmech.case import Case
 from ssbmech.evolution import Evolution
+from ssbmech.output.cycles import without_nan
 from ssbmech.solve.system import Timings
 
 CITATIONS = (
@@ -85,6 +86,22 @@ def _headline(progression: Progression) -> dict[str, float]:
     return {**headline(progression.last), "largest_penetration_um": progression.penetration}
 
 
+def _of_cycles(cycles: list[dict[str, Any]]) -> dict[str, float]:
+    """Capacities of the first and last cycle, where there is a discharge."""
+    full = [row for row in cycles if row["discharge_capacity"] > 0]
+    if not full:
+        return {}
+    figures = {
+        "first_charge_capacity_mAh_g": full[0]["charge_capacity"],
+        "first_discharge_capacity_mAh_g": full[0]["discharge_capacity"],
+        "first_coulombic_efficiency": full[0]["coulombic_efficiency"],
+        "last_discharge_capacity_mAh_g": full[-1]["discharge_capacity"],
+        "last_coulombic_efficiency": full[-1]["coulombic_efficiency"],
+        "retention": full[-1]["retention"],
+    }
+    return {name: value for name, value in figures.items() if not isnan(value)}
+
+
 def peak_memory_mb(comm: Any) -> float:
     """Peak resident memory of all ranks together [MB]."""
     return float(comm.allreduce(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0))
@@ -97,6 +114,7 @@ def write_summary(
     wall_time: float,
     output_time: float,
     unreached: list[str],
+    cycles: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Collect and, on rank 0, write the summary; collective."""
     model, comm = evolution.model, evolution.model.setting.mesh.comm
@@ -134,7 +152,8 @@ def write_summary(
             "mechanical_energy": progression.last.get("mechanical_balance_error"),
         },
         "largest_balance_error_of_any_step": largest,
-        "headline": _headline(progression),
+        "headline": {**_headline(progression), **_of_cycles(cycles)},
+        "cycles": without_nan(cycles),
         "mobility": {n: p.lithium.mobility for n, p in case.phases.items() if p.lithium is not None},
         "electrons": {"path": case.electrons.path if case.electrons else None, "unreached": unreached},
         "versions": _versions(),

@@ -9,6 +9,7 @@ import numpy as np
 from petsc4py import PETSc
 
 from ssbmech.domain.broken import BrokenSpace
+from ssbmech.fields import PLATES
 from ssbmech.solve.bordered import BorderedMultigrid
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ _DIRECT: dict[str, Any] = {
 }
 
 _SPLITS = {
-    "mechanics": ("displacement", "platen_displacement"),
+    "mechanics": ("displacement", *PLATES),
     "electrochemistry": ("potential", "stoichiometry", "stress_potential", "collector_potential"),
 }
 
@@ -120,7 +121,8 @@ class LinearSolver:
         if inner.getType() == "python":
             broken, n = system.unknowns["displacement"].broken, system.numbering
             modes = rigid_body_modes(broken, n.comm)
-            inner.setPythonContext(BorderedMultigrid(broken.block_size, modes, n.comm.rank == n.scalar_owner))
+            plates = sum(name in PLATES for name in n.scalar_row) if n.comm.rank == n.scalar_owner else 0
+            inner.setPythonContext(BorderedMultigrid(broken.block_size, modes, plates))
 
     def _before_solve(self, ksp: PETSc.KSP, rhs: PETSc.Vec, x: PETSc.Vec) -> None:
         """Set up the preconditioner, or keep the last one while it still serves well; the time is booked apart."""

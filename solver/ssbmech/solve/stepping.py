@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +13,10 @@ from ssbmech.solve.system import CoupledSystem, SolveError
 
 Floats = npt.NDArray[np.float64]
 
-VOLTAGE_TOLERANCE = 1e-6
-"""V to which a voltage limit is met."""
-
 TIME_TOLERANCE = 1e-6
-"""Share of a step to which a limit is located."""
+"""Share of a step to which a limit is located in time."""
+
+_TRIALS = 40
 
 _CAUTION, _FORGETTING = 0.6, 1.05
 """After a rejection steps stay below this share of the rejected one, a limit that rises by this factor with every step and goes when
@@ -40,34 +39,67 @@ class StepControl:
     target_iterations: int
 
 
+@dataclass
+class Limit:
+    """A value of a monitored quantity at which a segment ends.
+
+    Attributes:
+        name: of the limit, for the results.
+        quantity: which of the monitored ones.
+        value: at which it ends.
+        side: +1 if it is reached from below, -1 from above; 0 until :meth:`aim` has been called.
+        tolerance: to which the value is met; besides, its time to ``TIME_TOLERANCE``.
+        leaves: number of the segment to go on with, None for the next.
+    """
+
+    name: str
+    quantity: str
+    value: float
+    side: int
+    tolerance: float
+    leaves: int | None = None
+
+    def aim(self, values: Mapping[str, float]) -> None:
+        """Reach it from the side on which ``values`` lie."""
+        self.side = 1 if values[self.quantity] < self.value else -1
+
+    def excess(self, values: Mapping[str, float]) -> float:
+        """How far ``values`` are beyond the limit; negative before it."""
+        return self.side * (values[self.quantity] - self.value)
+
+
 @dataclass(frozen=True)
 class Segment:
     """One step of the programme in numbers.
 
     Attributes:
-        number: index in the programme.
-        kind: press, rest, charge or discharge.
-        current: [pA], positive on charge.
+        number: index in the plan of the programme.
+        kind: press, rest, charge, discharge or hold.
         duration: it ends after this time [s] (infinite if other limits end it).
-        limits: name of a monitored quantity -> value at which the segment ends.
+        limits: what else ends it.
         maximum_step: largest time step [s].
-        enter: called at its beginning, sets the load.
+        enter: called at its beginning, sets load and current.
         drive: called with the time since its beginning before every solve, moves the load.
+        timed_by: name of the limit that ``duration`` stands for.
+        cycle: to which it counts.
+        label: what it does, in words.
     """
 
     number: int
     kind: str
-    current: float
     duration: float
-    limits: dict[str, float]
+    limits: Sequence[Limit]
     maximum_step: float
     enter: Callable[[], None]
-    drive: Callable[[float, float], None]
+    drive: Callable[[float], None]
+    timed_by: str = "time"
+    cycle: int = 0
+    label: str = ""
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """An accepted time step."""
+    """An accepted time step; ``ended`` names what ended the segment with it, ``last`` says that no segment follows."""
 
     number: int
     segment: Segment
@@ -77,6 +109,7 @@ class Accepted:
     krylov: int
     share: float
     ended: str | None
+    last: bool
 
 
 class Evolution(Protocol):
@@ -85,8 +118,6 @@ class Evolution(Protocol):
     system: CoupledSystem
 
     def set_time_step(self, seconds: float) -> None: ...
-
-    def set_current(self, current: float) -> None: ...
 
     def monitored(self) -> dict[str, float]: ...
 
@@ -108,16 +139,17 @@ class TimeStepper:
         self._growth: tuple[float, dict[str, Floats]] | None = None
         self._ceiling = self._rejected_step = np.inf
 
-    def run(self, segments: list[Segment]) -> Iterator[Accepted]:
+    def run(self, segments: Sequence[Segment]) -> Iterator[Accepted]:
         """Yield every accepted step before its history is committed, then commit it."""
-        for segment in segments:
-            segment.enter()
+        number = 0
+        while number < len(segments):
+            segments[number].enter()
             self._growth = None
-            yield from self._segment(segment)
+            number = yield from self._segment(segments[number], number + 1, len(segments))
 
-    def _segment(self, segment: Segment) -> Iterator[Accepted]:
+    def _segment(self, segment: Segment, following: int, count: int) -> Generator[Accepted, None, int]:
+        """Run a segment; returns the number of the one to go on with, ``following`` unless a limit leaves a loop."""
         elapsed, dt = 0.0, min(self.control.initial, segment.maximum_step)
-        self.evolution.set_current(segment.current)
         before = self.evolution.monitored()
         start: dict[str, float] | None = None
         ended: str | None = None
@@ -131,30 +163,24 @@ class TimeStepper:
                 else (0.5 * remaining if dt > 0.7 * remaining else dt)
             )
             step, iterations = self._attempt(segment, elapsed, step)
-            after = self.evolution.monitored()
-            while (reached := _reached(segment, after)) is not None:
-                try:
-                    step, after = self._locate(segment, elapsed, step, reached, before, after)
-                except SolveError as error:
-                    # A shorter step, which may end before the limit, like any other step that fails.
-                    step, iterations = self._shorter(segment, elapsed, step, error)
-                    after = self.evolution.monitored()
-                else:
-                    ended = reached
-                    break
+            step, iterations, after, limit = self._until(segment, elapsed, step, iterations, before)
             elapsed += step
             self.time += step
-            if ended is None and elapsed >= segment.duration * (1 - 1e-12):
-                ended = "time"
+            if limit is not None:
+                ended, following = limit.name, following if limit.leaves is None else limit.leaves
+            elif elapsed >= segment.duration * (1 - 1e-12):
+                ended = segment.timed_by
             self.steps += 1
             start = start or after  # the potential jumps when the current sets in; progress counts from there
             share = _share(segment, elapsed, start, after)
             krylov = self.evolution.system.krylov
-            yield Accepted(self.steps, segment, self.time, step, iterations, krylov, share, ended)
+            last = ended is not None and following >= count
+            yield Accepted(self.steps, segment, self.time, step, iterations, krylov, share, ended, last)
             self._remember(step)
             self.evolution.commit()
             before = after
             dt = self._next(step, dt, self.evolution.system.hardest)
+        return following
 
     def _next(self, step: float, dt: float, iterations: int) -> float:
         """The next time step: longer after an easy step, shorter after a hard one, not soon again as long as a rejected one."""
@@ -197,7 +223,7 @@ class TimeStepper:
         return self._solve_from_here(segment, elapsed, step)
 
     def _solve_from_here(self, segment: Segment, elapsed: float, step: float) -> int:
-        segment.drive(elapsed + step, step)
+        segment.drive(elapsed + step)
         self.evolution.set_time_step(step)
         return self.evolution.system.solve()
 
@@ -221,55 +247,77 @@ class TimeStepper:
 
     # -- limits --------------------------------------------------------------------------------------------------
 
+    def _until(
+        self, segment: Segment, elapsed: float, step: float, iterations: int, before: dict[str, float]
+    ) -> tuple[float, int, dict[str, float], Limit | None]:
+        """Shorten a solved step to where the first limit is reached; returns the step, its iterations, its end and that limit."""
+        after, ended = self.evolution.monitored(), None
+        while (limit := _reached(segment, after, ended)) is not None:
+            try:
+                step, after = self._locate(segment, elapsed, step, limit, before, after)
+            except SolveError as error:
+                # A shorter step, which may end before the limit, like any other step that fails.
+                step, iterations = self._shorter(segment, elapsed, step, error)
+                after, ended = self.evolution.monitored(), None
+            else:
+                ended = limit
+        return step, iterations, after, ended
+
     def _locate(
         self,
         segment: Segment,
         elapsed: float,
         step: float,
-        name: str,
+        limit: Limit,
         before: dict[str, float],
         after: dict[str, float],
     ) -> tuple[float, dict[str, float]]:
-        """Find the step at whose end the monitored quantity meets its limit (Illinois variant of regula falsi)."""
-        limit = segment.limits[name]
-        low, f_low, high, f_high = 0.0, before[name] - limit, step, after[name] - limit
-        if f_low * f_high >= 0:
-            return step, after
+        """Find the step at whose end the monitored quantity meets its limit (Illinois variant of regula falsi).
+
+        The error in time is estimated by the slope between the last two trials. Where the quantity jumps as the segment begins, because
+        its current does, there is no state before the limit to begin with; then shorter steps are tried for one.
+        """
+        least = min(self.control.minimum, step)
+        last, f_last = step, limit.excess(after)
+        low, f_low, high, f_high = 0.0, limit.excess(before), last, f_last
         side = 0
-        trial, value = step, f_high
-        for _ in range(30):
-            if abs(value) <= VOLTAGE_TOLERANCE or high - low <= TIME_TOLERANCE * step:
-                break
-            last, trial = trial, low + (high - low) * f_low / (f_low - f_high)
+        for _ in range(_TRIALS):
+            trial = 0.1 * high if f_low >= 0 else low + (high - low) * f_low / (f_low - f_high)
+            trial = max(trial, least)
             self._interpolate(trial / last)
             self._solve_from_here(segment, elapsed, trial)
             after = self.evolution.monitored()
-            value = after[name] - limit
-            if value * f_high > 0:
+            value = limit.excess(after)
+            error = abs(value) * abs(trial - last) / max(abs(value - f_last), 1e-300)
+            last, f_last = trial, value
+            if (value > 0 and trial <= least) or high - low <= 1e-3 * TIME_TOLERANCE * step:
+                break
+            if error <= TIME_TOLERANCE * step and abs(value) <= limit.tolerance:
+                break
+            if value > 0:
                 high, f_high = trial, value
-                f_low = 0.5 * f_low if side == 1 else f_low
+                f_low = 0.5 * f_low if side == 1 and f_low < 0 else f_low
                 side = 1
             else:
                 low, f_low = trial, value
                 f_high = 0.5 * f_high if side == -1 else f_high
                 side = -1
-        return trial, after
+        return last, after
 
 
-def _reached(segment: Segment, values: dict[str, Any]) -> str | None:
-    """The limit that a state has passed, if any: from below on charge, from above on discharge."""
-    sign = 1.0 if segment.current >= 0 else -1.0
-    for name, limit in segment.limits.items():
-        if sign * (values[name] - limit) > 0:
-            return name
+def _reached(segment: Segment, values: Mapping[str, float], but: Limit | None) -> Limit | None:
+    """A limit that a state has passed, if any; with ``but``, at which the state lies, one that was passed before that."""
+    for limit in segment.limits:
+        if limit is not but and limit.excess(values) > (0.0 if but is None else limit.tolerance):
+            return limit
     return None
 
 
 def _share(segment: Segment, elapsed: float, start: dict[str, float], now: dict[str, float]) -> float:
     """How far a segment is (0 to 1), by the limit that is nearest."""
     shares = [elapsed / segment.duration]
-    for name, limit in segment.limits.items():
-        way = limit - start[name]
+    for limit in segment.limits:
+        way = limit.value - start[limit.quantity]
         if way != 0.0:
-            shares.append((now[name] - start[name]) / way)
+            shares.append((now[limit.quantity] - start[limit.quantity]) / way)
     return float(np.clip(max(shares), 0.0, 1.0))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,7 @@ def displacement_constraints(
     platen: str | None,
     held: Sequence[str],
     rollers: Sequence[str],
+    plates: Mapping[str, str] = MappingProxyType({}),
 ) -> Constraints:
     """Ties of the moving platen, the held platen, and rollers on other faces.
 
@@ -59,6 +61,7 @@ def displacement_constraints(
         platen: face whose displacement along the axis is one unknown; None without a moving platen.
         held: faces with no displacement along the axis.
         rollers: box faces with no displacement normal to themselves.
+        plates: global unknown -> box face whose displacement normal to itself it is.
     """
     bs = broken.block_size
     fixed = [face_dofs(tagged, broken, face) * bs + axis for face in held]
@@ -66,6 +69,8 @@ def displacement_constraints(
     tied = {}
     if platen is not None:
         tied["platen_displacement"] = face_dofs(tagged, broken, platen) * bs + axis
+    for name, face in plates.items():
+        tied[name] = face_dofs(tagged, broken, face) * bs + "xyz".index(face[0])
     if not any(face[0] != "xyz"[axis] for face in rollers):
         fixed.append(_pins(tagged, broken, axis, held[0]))
     dofs = np.unique(np.concatenate([np.zeros(0, dtype=np.int32), *fixed])).astype(np.int32)

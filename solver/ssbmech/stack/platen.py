@@ -12,10 +12,14 @@ The moving platen has one unknown, its displacement along the stack axis. With t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 LoadKind = Literal["pressure", "fixed_gap", "stiffness"]
+
+LEAST_VOLTAGE = 1e-3
+"""V; see :class:`Collector`."""
 
 
 @dataclass
@@ -26,6 +30,8 @@ class Platen:
         area: of the platen [µm²].
         side: +1 if the platen is at the upper end of the axis, else −1; outward displacement is side · value.
         rest_compliance: of the rest of the cell [µm/MPa].
+        thickness: gives the thickness change of the rest of the cell at the current iterate [µm]; where the current follows from
+            the solution, so does the charge that has plated. The tangent leaves this out: a Newton iteration or two more.
         constraint_stiffness: scales the equation of a rigid gap [MPa/µm]; no influence on the result.
     """
 
@@ -39,6 +45,7 @@ class Platen:
     rest_thickness_change: float = 0.0
     locked_pressure: float = 0.0
     locked_extent: float = 0.0
+    thickness: Callable[[], float] | None = None
 
     def lock(self, kind: LoadKind, stiffness: float | None, value: float, pressure: float) -> None:
         """Fix the gap (or clamp the jig) at the present displacement ``value`` and stack pressure."""
@@ -57,6 +64,8 @@ class Platen:
 
     def rest(self, value: float) -> tuple[float, float]:
         """Force [µN] on the platen besides the sum of the nodal forces, and its derivative by ``value``."""
+        if self.thickness is not None:
+            self.rest_thickness_change = self.thickness()
         if self.kind == "pressure":
             return self.side * self.pressure * self.area, 0.0
         closing = self.side * value + self.rest_thickness_change - self.locked_extent
@@ -73,16 +82,48 @@ class Platen:
 
 @dataclass
 class Collector:
-    """Equation of the collector potential: the current that enters the electrode is the imposed one.
+    """Equation of the collector potential V: the current S that enters the electrode, or what it obeys, is imposed.
+
+        constant current    S = I
+        constant potential  V = V_0                (S is what flows)
+        constant power      S = P/(V − U_a)        (U_a: potential of the counter electrode)
 
     Attributes:
-        current: imposed current [pA], positive on charge.
+        current: imposed current I [pA], positive on charge.
+        potential: imposed potential V_0 against lithium [V].
+        power: imposed power P [pW], positive on charge.
+        counter_potential: U_a [V].
+        conductance: scales the equation of a constant potential [pA/V]; no influence on the result.
     """
 
+    kind: Literal["current", "potential", "power"] = "current"
     current: float = 0.0
+    potential: float = 0.0
+    power: float = 0.0
+    counter_potential: float = 0.0
+    conductance: float = 1.0
+
+    def impose_current(self, current: float) -> None:
+        self.kind, self.current = "current", current
+
+    def impose_potential(self, potential: float) -> None:
+        self.kind, self.potential = "potential", potential
+
+    def impose_power(self, power: float) -> None:
+        self.kind, self.power = "power", power
 
     def weight(self) -> float:
-        return 1.0
+        return 0.0 if self.kind == "potential" else 1.0
 
     def rest(self, value: float) -> tuple[float, float]:
+        if self.kind == "potential":
+            return self.conductance * (value - self.potential), self.conductance
+        if self.kind == "power":
+            # A cell without voltage delivers no power at any current: the floor keeps such a Newton iterate finite.
+            voltage = max(value - self.counter_potential, LEAST_VOLTAGE)
+            return -self.power / voltage, self.power / voltage**2
         return -self.current, 0.0
+
+    def flowing(self, entering: float) -> float:
+        """The current [pA]; ``entering`` is the sum S of the last evaluated state."""
+        return self.current if self.kind == "current" else entering
