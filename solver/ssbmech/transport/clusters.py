@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,23 +38,23 @@ def connected_parts(broken: BrokenSpace) -> tuple[Ints, int]:
     dofs = np.asarray(space.dofmap.list)
     dofs = dofs[broken.body_of_dof[dofs[:, 0]] >= 0]
     count, label = _components(size, np.repeat(dofs[:, 0], dofs.shape[1] - 1), dofs[:, 1:].reshape(-1))
-    label = label.astype(np.int64) + int(comm.exscan(count) or 0)
+    label += int(comm.exscan(count) or 0)
     owners = la.vector(imap, 1)
     owners.array[:] = label
     owners.scatter_forward()
     shared = np.stack([label[imap.size_local :], owners.array[imap.size_local :].astype(np.int64)], axis=1)
     edges = np.concatenate(comm.allgather(np.unique(shared, axis=0)))
     _, joined = _components(int(comm.allreduce(count)), edges[:, 0], edges[:, 1])
-    part = joined[label].astype(np.int64)
+    part = joined[label]
     part[broken.body_of_dof < 0] = -1
     used = np.unique(np.concatenate(comm.allgather(np.unique(part[part >= 0]))))
     return np.where(part >= 0, np.searchsorted(used, part), -1), int(used.size)
 
 
-def _components(size: int, one: Ints, other: Ints) -> tuple[int, npt.NDArray[np.int32]]:
+def _components(size: int, one: npt.NDArray[Any], other: npt.NDArray[Any]) -> tuple[int, Ints]:
     graph = coo_array((np.ones(one.size, dtype=np.int8), (one, other)), shape=(size, size))
     count, label = connected_components(graph, directed=False)
-    return int(count), label
+    return int(count), label.astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -108,12 +109,12 @@ def find_clusters(
     part, count = connected_parts(broken)
     of_cell = part[np.asarray(broken.space.dofmap.list)[:, 0]]
     owned = of_cell[: volume.size]
-    volumes = np.bincount(owned[owned >= 0], weights=volume[owned >= 0], minlength=count)
+    volumes = np.bincount(owned[owned >= 0], weights=volume[owned >= 0], minlength=count).astype(np.float64)
     plus, minus = of_cell[facets.entities[chosen, 0]], of_cell[facets.entities[chosen, 2]]
     key = np.minimum(plus, minus) * count + np.maximum(plus, minus)
     keys = np.unique(np.concatenate(comm.allgather(np.unique(key))))
     row = np.searchsorted(keys, key)
-    sums = np.array([np.bincount(row, w[chosen], keys.size) for w in weights])
+    sums = np.array([np.bincount(row, w[chosen], keys.size) for w in weights], dtype=np.float64)
     area, conductance, through = comm.allreduce(sums)
     sides = np.stack([keys // max(count, 1), keys % max(count, 1)], axis=1)
     mean = np.divide(through, area, out=np.zeros_like(area), where=area > 0)

@@ -301,7 +301,11 @@ def _conjugate_gradients(matrix: PETSc.Mat, b: PETSc.Vec, x: PETSc.Vec) -> int:
     solver.setNormType(PETSc.KSP.NormType.UNPRECONDITIONED)
     solver.setFromOptions()
     solver.solve(b, x)
-    reason, iterations, norm = solver.getConvergedReason(), solver.getIterationNumber(), solver.getResidualNorm()
+    reason, iterations, norm = (
+        solver.getConvergedReason(),
+        solver.getIterationNumber(),
+        solver.getResidualNorm(),
+    )
     solver.destroy()
     if reason <= 0:
         raise LinearSolveError(
@@ -311,7 +315,9 @@ def _conjugate_gradients(matrix: PETSc.Mat, b: PETSc.Vec, x: PETSc.Vec) -> int:
     return int(iterations)
 
 
-def _glued(structure: Structure, facets: InterfaceFacets, contacts: dict[Pair, Contact]) -> npt.NDArray[np.int64]:
+def _glued(
+    structure: Structure, facets: InterfaceFacets, contacts: dict[Pair, Contact]
+) -> npt.NDArray[np.int64]:
     """(bodies,) group of every body: bodies in perfect contact form one. Collective.
 
     Raises:

@@ -21,7 +21,7 @@ def table(result: NetworkResult) -> Table:
     shown = Table(title=f"{result.carrier}: {phases}", title_justify="left", box=None, pad_edge=False)
     for heading in (
         "direction",
-        "sigma_eff [S/m]",
+        "sigma_eff (S/m)",
         "tortuosity factor",
         "percolating %",
         "one-sided %",
@@ -36,20 +36,19 @@ def table(result: NetworkResult) -> Table:
             f"{tau:.4f}" if tau is not None else "no path",
             *(f"{100 * value:.2f}" for value in (share.percolating, share.one_sided, share.isolated)),
         )
-    shown.caption = _caption(result)
-    shown.caption_justify = "left"
     return shown
 
 
-def _caption(result: NetworkResult) -> str:
+def remarks(result: NetworkResult) -> list[str]:
+    """What does not fit into the table, a line each."""
     lines = []
     tensor = result.conductivity
     if np.any(tensor - np.diag(np.diag(tensor))):
         rows = "; ".join(" ".join(f"{value:.4g}" for value in row) for row in tensor)
-        lines.append(f"tensor [S/m]: {rows}")
+        lines.append(f"tensor (S/m): {rows}")
     low, high = result.hashin_shtrikman
     lines.append(
-        f"bounds without contact resistance [S/m]: Wiener {result.wiener[0]:.4g} to {result.wiener[1]:.4g}, "
+        f"bounds without contact resistance (S/m): Wiener {result.wiener[0]:.4g} to {result.wiener[1]:.4g}, "
         f"Hashin-Shtrikman (isotropic) {low:.4g} to {high:.4g}"
     )
     for pair, facts in result.contacts.items():
@@ -63,7 +62,7 @@ def _caption(result: NetworkResult) -> str:
         f"energy against flux {result.closure:.1e}; {result.unknowns:,} unknowns, iterations "
         + " ".join(map(str, result.iterations))
     )
-    return "\n".join(lines)
+    return lines
 
 
 def as_dict(results: Mapping[str, NetworkResult], facts: Mapping[str, Any]) -> dict[str, Any]:

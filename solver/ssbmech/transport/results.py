@@ -86,7 +86,7 @@ class NetworkResult:
     def tortuosity_factor(self) -> list[float | None]:
         """τ² = φ σ_0/σ_eff along each axis, with φ σ_0 summed over the phases; None where nothing gets through."""
         bulk = sum(s.fraction * s.conductivity for s in self.shares.values())
-        return [bulk / value if value > 0.0 else None for value in np.diag(self.conductivity).tolist()]
+        return [bulk / float(value) if value > 0.0 else None for value in np.diag(self.conductivity)]
 
     @property
     def closure(self) -> float:
@@ -165,7 +165,9 @@ def _percolation(network: Network, axis: int) -> Percolation:
     any_low, any_high = (network.joined(face, passing=False) for face in faces)
     total = float(volume.sum())
     both, one = float(volume[low & high].sum()) / total, float(volume[low ^ high].sum()) / total
-    return Percolation(both, one, float(volume[~(low | high)].sum()) / total, bool((any_low & any_high).any()))
+    return Percolation(
+        both, one, float(volume[~(low | high)].sum()) / total, bool((any_low & any_high).any())
+    )
 
 
 def _shares(network: Network, volume: float) -> dict[str, PhaseShare]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +14,23 @@ from mpi4py import MPI
 from ssbmech.case import Case, load_case
 from ssbmech.domain.mesh import TaggedMesh, cell_count, read_mesh
 from ssbmech.output.log import Log
-from ssbmech.run import get_mesh
+from ssbmech.run import generated_mesh, get_mesh
 from ssbmech.transport.fields_file import TransportFile
 from ssbmech.transport.geometry import Geometry
 from ssbmech.transport.network import Boundary, Network
-from ssbmech.transport.report import as_dict, table
+from ssbmech.transport.report import as_dict, remarks, table
 from ssbmech.transport.results import NetworkResult, evaluate
 from ssbmech.transport.state import SavedState, discretised, face_state, read_state
-from ssbmech.transport.structure import CARRIERS, PERFECT, Carrier, Structure, structure_of_case, structure_of_mesh
+from ssbmech.transport.structure import (
+    CARRIERS,
+    PERFECT,
+    Carrier,
+    Structure,
+    structure_of_case,
+    structure_of_mesh,
+)
 
-RESULT, FIELDS = "transport.json", "transport.bp"
+RESULT, FIELDS, PICTURE = "transport.json", "transport.bp", "transport.png"
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,7 @@ class Request:
         boundary: what is held at the faces.
         degree: of the potential, 1 or 2.
         fields: whether ``transport.bp`` is written.
+        picture: whether it is drawn.
     """
 
     out: Path
@@ -42,6 +51,7 @@ class Request:
     boundary: Boundary = "insulated"
     degree: int = 1
     fields: bool = True
+    picture: bool = False
 
 
 def of_case(case: Case, request: Request) -> dict[str, NetworkResult]:
@@ -68,6 +78,21 @@ def of_mesh(
     return solve(structure, request, Log(comm, None))
 
 
+def of_image(
+    block: dict[str, Any],
+    conductivities: dict[Carrier, dict[str, float]],
+    contacts: dict[tuple[str, str], float],
+    request: Request,
+    everywhere: float = PERFECT,
+) -> dict[str, NetworkResult]:
+    """Transport of a labelled image, which is meshed first; ``block`` as ``ssbmech_mesh.generate`` takes it. Collective."""
+    comm = MPI.COMM_WORLD
+    _prepare(comm, request.out)
+    log = Log(comm, None)
+    tagged = generated_mesh(block, request.out, comm, log)
+    return solve(structure_of_mesh(tagged, conductivities, contacts, everywhere), request, log)
+
+
 def of_run(
     folder: Path, request: Request, at: float | None = None, step: int | None = None
 ) -> dict[str, NetworkResult]:
@@ -89,6 +114,9 @@ def _mesh_of_run(comm: MPI.Comm, folder: Path, case: Case) -> TaggedMesh:
 def _prepare(comm: MPI.Comm, out: Path) -> None:
     if comm.rank == 0:
         out.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(out / FIELDS, ignore_errors=True)
+        for name in (RESULT, PICTURE):
+            (out / name).unlink(missing_ok=True)
     comm.barrier()
 
 
@@ -126,6 +154,8 @@ def solve(
         fields.write(request.out / FIELDS, saved.time if saved is not None else 0.0)
     for result in results.values():
         log.show(table(result))
+        for line in remarks(result):
+            log.say(line)
     facts: dict[str, Any] = {
         "title": case.title if case is not None else "",
         "state": "as meshed" if saved is None else "saved by a run",
@@ -144,9 +174,22 @@ def solve(
     if log.first:
         text = json.dumps(as_dict(results, facts), indent=2, ensure_ascii=False) + "\n"
         (request.out / RESULT).write_text(text, encoding="utf-8")
+    if request.picture and log.first:
+        _draw(request.out, log)
     log.say(f"results in {request.out / RESULT}" + (f" and {FIELDS}" if request.fields else ""))
     log.close()
     return results
+
+
+def _draw(out: Path, log: Log) -> None:
+    """The picture of the fields; on rank 0, with nothing collective."""
+    from ssbmech_post.errors import RunFolderError
+    from ssbmech_post.transport_view import draw_transport
+
+    try:
+        log.say(str(draw_transport(out / FIELDS, out / PICTURE)))
+    except RunFolderError as error:
+        log.say(f"no picture: {error}")
 
 
 _BOUNDARY = {

@@ -90,9 +90,7 @@ def _read(folder: Path, dim: int, time: float | None, step: int | None) -> Saved
         centre = on_faces.points[on_faces.cells].mean(axis=1)[:, :dim]
         values = [on_faces.on_cells(name) for name in _FACE_QUANTITIES]
         faces = np.column_stack([centre, *values])
-    return SavedState(
-        folder, number, count, saved.time, saved.points[:, :dim], data["body"], fields, faces
-    )
+    return SavedState(folder, number, count, saved.time, saved.points[:, :dim], data["body"], fields, faces)
 
 
 def _chosen(times: Floats, time: float | None, step: int | None) -> int:
@@ -168,11 +166,17 @@ def _fill(setting: Setting, saved: SavedState) -> None:
 
 def _same_mesh(setting: Setting, saved: SavedState, distance: float, size: float) -> None:
     if setting.mesh.comm.allreduce(distance, MPI.MAX) > _SAME_PLACE * size:
-        raise TransportError(f"the fields in {saved.folder} are not those of its mesh; was the mesh replaced?")
+        raise TransportError(
+            f"the fields in {saved.folder} are not those of its mesh; was the mesh replaced?"
+        )
 
 
 def face_state(
-    structure: Structure, setting: Setting, facets: InterfaceFacets, saved: SavedState | None, case: Case | None
+    structure: Structure,
+    setting: Setting,
+    facets: InterfaceFacets,
+    saved: SavedState | None,
+    case: Case | None,
 ) -> FaceState:
     """State of the interface facets of this rank; collective.
 

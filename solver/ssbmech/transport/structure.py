@@ -82,7 +82,7 @@ class FaceState:
     @classmethod
     def of_bond(cls, broken: Floats, pressure: Floats, scale: Floats) -> FaceState:
         """From broken fraction, pressure [MPa] and p_0 [MPa], by the law of the faces."""
-        return cls(transmissivity(broken, pressure, scale), broken, pressure)
+        return cls(transmissivity(broken, pressure / scale, 1.0), broken, pressure)
 
 
 def facet_conductance(contact: Contact, faces: FaceState) -> Floats:
@@ -163,7 +163,9 @@ def structure_of_case(case: Case, tagged: TaggedMesh) -> Structure:
     structure = case.mesh.microstructure
     layers = getattr(structure, "layers", None)
     if layers is not None and (layers.separator or layers.collector):
-        notes.append("the layers of the mesh belong to the box: along the stack they are in series with the composite")
+        notes.append(
+            "the layers of the mesh belong to the box: along the stack they are in series with the composite"
+        )
     return Structure(tagged, bodies, pairs, conductors, contacts, temperature, notes)
 
 
@@ -215,7 +217,9 @@ def _owners(tagged: TaggedMesh, patterns: Sequence[str]) -> dict[str, str | None
     for region, phase in zip(tagged.regions, phases, strict=True):
         fits = [p for p in patterns if fnmatchcase(region, p) or fnmatchcase(phase, p)]
         if len(fits) > 1:
-            raise TransportError(f"region '{region}' of the mesh fits {' and '.join(fits)}; it must fit one of them")
+            raise TransportError(
+                f"region '{region}' of the mesh fits {' and '.join(fits)}; it must fit one of them"
+            )
         owner[region] = fits[0] if fits else None
     idle = [p for p in patterns if p not in owner.values()]
     if idle:
