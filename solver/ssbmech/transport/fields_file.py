@@ -49,11 +49,10 @@ class TransportFile:
         axis, carrier = "xyz"[direction.axis], network.carrier
         target = self._new(f"{carrier}_potential_{axis}", vector=False)
         self._copy(target, direction.potential, network.broken.body_of_dof)
-        current = cell_current(network, direction)
         flow = self._new(f"{carrier}_current_density_{axis}", vector=True)
-        flow.x.array[:] = nodal_means(
-            self._vector.space, self._geometry.volumes, np.nan_to_num(current), self._dim
-        )
+        if direction.conducts:
+            current = np.nan_to_num(cell_current(network, direction))
+            flow.x.array[:] = nodal_means(self._vector.space, self._geometry.volumes, current, self._dim)
         block = flow.x.array.reshape(-1, self._dim)
         block[~np.isfinite(target.x.array)] = np.nan
 

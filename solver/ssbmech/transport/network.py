@@ -11,7 +11,7 @@ for a piece that is small (the upper of the apparent tensors, Huet 1990).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -75,6 +75,7 @@ class Direction:
         power: dissipated [pW].
         electrodes: currents into the network at the lower face, and out of it at the upper one [pA].
         iterations: of the linear solver.
+        conducts: whether a part of the network joins what is held at different potentials, through whatever small conductance.
     """
 
     axis: int
@@ -83,6 +84,7 @@ class Direction:
     power: float
     electrodes: tuple[float, float]
     iterations: int
+    conducts: bool
 
 
 class Network:
@@ -209,10 +211,13 @@ class Network:
         """
         length = self.geometry.lengths[axis]
         name = "xyz"[axis]
+        conducts = True
         if boundary == "insulated":
             ends = [self._face_dofs(name + sign) for sign in "-+"]
             held = np.concatenate(ends)
             values = np.repeat([1.0, 0.0], [dofs.size for dofs in ends])
+            low, high = (self.clusters.joined(dofs, passing=False) for dofs in ends)
+            conducts = bool((low & high).any())
         else:
             sides = [f for f in BOX_FACES if f in self.structure.tagged.faces]
             held = np.unique(np.concatenate([self._face_dofs(face) for face in sides]))
@@ -221,10 +226,16 @@ class Network:
         potential.x.array[held] = values
         potential.x.scatter_forward()
         supported = np.append(self.clusters.joined(held, passing=False), False)[self.clusters.of_dof]
-        held_mask = np.zeros(supported.size, dtype=bool)
-        held_mask[held] = True
-        iterations = self._fill(potential, np.flatnonzero((supported & ~held_mask)[: self.broken.owned]))
-        result = self._measured(axis, potential, iterations)
+        iterations = 0
+        if conducts:
+            held_mask = np.zeros(supported.size, dtype=bool)
+            held_mask[held] = True
+            iterations = self._fill(potential, np.flatnonzero((supported & ~held_mask)[: self.broken.owned]))
+        else:
+            potential.x.array[:] = np.append(low, False)[
+                self.clusters.of_dof
+            ]  # what joins no two faces is at one potential
+        result = replace(self._measured(axis, potential, iterations), conducts=conducts)
         potential.x.array[~supported] = np.nan
         return result
 
@@ -274,7 +285,9 @@ class Network:
         vector.destroy()
         reaction.destroy()
         dim = self.structure.tagged.dim
-        return Direction(axis, potential, total[:dim], float(total[dim]), tuple(total[dim + 1 :]), iterations)
+        return Direction(
+            axis, potential, total[:dim], float(total[dim]), tuple(total[dim + 1 :]), iterations, True
+        )
 
     def mutual_power(self, one: Direction, other: Direction) -> float:
         """φ₁ᵀAφ₂ [pW] of two solutions: the tensor by its energy."""

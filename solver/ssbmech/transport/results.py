@@ -12,6 +12,7 @@ import ufl
 from dolfinx import fem
 
 from ssbmech import compat
+from ssbmech.domain.measures import cell_volumes
 from ssbmech.transport.network import Boundary, Direction, Network
 from ssbmech.transport.structure import PERFECT
 
@@ -29,13 +30,11 @@ class Percolation:
         percolating: in parts joined to both faces.
         one_sided: joined to one face only.
         isolated: joined to none.
-        conducts: whether any part joins both faces, through whatever small conductance.
     """
 
     percolating: float
     one_sided: float
     isolated: float
-    conducts: bool
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def evaluate(network: Network, directions: Sequence[Direction], boundary: Bounda
     flux, energy = np.zeros((dim, dim)), np.zeros((dim, dim))
     balance = 0.0
     for d in directions:
-        if not percolation[d.axis].conducts:
+        if not d.conducts:
             continue
         if boundary == "insulated":
             flux[d.axis, d.axis] = d.current[d.axis] * lengths[d.axis]
@@ -162,12 +161,9 @@ def _percolation(network: Network, axis: int) -> Percolation:
     volume = network.clusters.volume
     faces = [f"{'xyz'[axis]}{sign}" for sign in "-+"]
     low, high = (network.joined(face, passing=True) for face in faces)
-    any_low, any_high = (network.joined(face, passing=False) for face in faces)
     total = float(volume.sum())
     both, one = float(volume[low & high].sum()) / total, float(volume[low ^ high].sum()) / total
-    return Percolation(
-        both, one, float(volume[~(low | high)].sum()) / total, bool((any_low & any_high).any())
-    )
+    return Percolation(both, one, float(volume[~(low | high)].sum()) / total)
 
 
 def _shares(network: Network, volume: float) -> dict[str, PhaseShare]:
@@ -178,9 +174,8 @@ def _shares(network: Network, volume: float) -> dict[str, PhaseShare]:
     space = fem.functionspace(network.setting.mesh, ("DG", 0))
     q = ufl.TestFunction(space)
     form: Any = sum(network.conductivity(n) * q * network.setting.dx(n) for n in network.phases)
-    reference = fem.assemble_vector(compat.form(1.0 * q * ufl.dx(network.setting.mesh), [])).array
-    mean = fem.assemble_vector(compat.form(form, [])).array / reference
-    mean = mean[space.dofmap.list[: cells.size, 0]]
+    integral = fem.assemble_vector(compat.form(form, [])).array[space.dofmap.list[: cells.size, 0]]
+    mean = integral / cell_volumes(network.setting.mesh)
     shares = {}
     for name in network.phases:
         here = phase == bodies.phases.index(name)
