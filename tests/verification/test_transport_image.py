@@ -7,6 +7,7 @@ taken by Richardson's extrapolation from whole and halved voxels (its error goes
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from scipy import ndimage
 from ssbmech.domain.mesh import TaggedMesh, read_mesh
 from ssbmech_mesh import generate
 
-CROP = Path(__file__).parents[3] / "shared" / "data" / "images" / "nrel_nmc1cal_crop_a.npz"
+IMAGES = Path(os.environ.get("SSBMECH_IMAGES", Path(__file__).parents[3] / "shared/data/images"))
+CROP = IMAGES / "nrel_nmc1cal_crop_a.npz"
 """X-ray tomography of a calendered NMC111 electrode (NREL, MATBOX library); not part of the repository."""
 VOXEL = 0.398  # um
 # Finite volumes on its 96^3 voxels, conductivity 1, along the axes of the array.
@@ -111,17 +113,16 @@ def part_of_the_crop() -> npt.NDArray[np.uint8]:
     return np.asarray(field > np.median(field), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("carrier", ["NMC", "SE"])
-def test_image(shared_tmp_path: Path, carrier: str) -> None:
-    """Within 10 % of the voxels' own conductivity: the mesh is smooth where voxels are stairs."""
+def test_image(shared_tmp_path: Path) -> None:
+    """Within 10 % of the voxels' own conductivity (measured: 2 to 4 % above): the mesh is smooth where voxels are stairs."""
     labels = part_of_the_crop()
     tagged = meshed(shared_tmp_path, labels, 2.5)
-    result = st.solved(st.ionic(tagged, {carrier: 1.0}), degree=2).result
-    phase = (labels == 1) if carrier == "NMC" else (labels != 1)
-    expected = [limit(phase, axis) for axis in range(3)]
-    assert np.diag(result.conductivity) == pytest.approx(expected, rel=0.1)
-    assert result.fraction == pytest.approx(phase.mean(), rel=2e-3)
-    assert result.closure < 1e-8
+    for carrier, phase in {"NMC": labels == 1, "SE": labels != 1}.items():
+        result = st.solved(st.ionic(tagged, {carrier: 1.0}), degree=2).result
+        expected = [limit(phase, axis) for axis in range(3)] if st.COMM.rank == 0 else None
+        assert np.diag(result.conductivity) == pytest.approx(st.COMM.bcast(expected), rel=0.1)
+        assert result.fraction == pytest.approx(phase.mean(), rel=2e-3)
+        assert result.closure < 1e-8
 
 
 @pytest.mark.slow
