@@ -12,14 +12,19 @@ from ssbmech import __version__
 from ssbmech.transport.results import NetworkResult
 
 
-def table(result: NetworkResult) -> Table:
-    """One row for each direction."""
+def heading(result: NetworkResult) -> str:
+    """The network and its phases in a line."""
     phases = ", ".join(
         f"{name} {100 * share.fraction:.2f} vol% of {share.conductivity:.4g} S/m"
         for name, share in result.shares.items()
     )
-    shown = Table(title=f"{result.carrier}: {phases}", title_justify="left", box=None, pad_edge=False)
-    for heading in (
+    return f"{result.carrier}: {phases}"
+
+
+def table(result: NetworkResult) -> Table:
+    """One row for each direction."""
+    shown = Table(box=None, pad_edge=False, header_style="")
+    for title in (
         "direction",
         "sigma_eff (S/m)",
         "tortuosity factor",
@@ -27,7 +32,7 @@ def table(result: NetworkResult) -> Table:
         "one-sided %",
         "isolated %",
     ):
-        shown.add_column(heading, justify="left" if heading == "direction" else "right")
+        shown.add_column(title, justify="left" if title == "direction" else "right")
     for axis, share in enumerate(result.percolation):
         tau = result.tortuosity_factor[axis]
         shown.add_row(

@@ -18,7 +18,7 @@ from ssbmech.run import generated_mesh, get_mesh
 from ssbmech.transport.fields_file import TransportFile
 from ssbmech.transport.geometry import Geometry
 from ssbmech.transport.network import Boundary, Network
-from ssbmech.transport.report import as_dict, remarks, table
+from ssbmech.transport.report import as_dict, heading, remarks, table
 from ssbmech.transport.results import NetworkResult, evaluate
 from ssbmech.transport.state import SavedState, discretised, face_state, read_state
 from ssbmech.transport.structure import (
@@ -153,6 +153,7 @@ def solve(
     if fields is not None:
         fields.write(request.out / FIELDS, saved.time if saved is not None else 0.0)
     for result in results.values():
+        log.say(heading(result))
         log.show(table(result))
         for line in remarks(result):
             log.say(line)
