@@ -52,7 +52,7 @@ def draw(bp: Path, png: Path) -> None:
             flow = step.point_data[f"{carrier}_current_density_{axis}"]
             size = np.linalg.norm(flow, axis=1)
             low, high = step.points.min(axis=0), step.points.max(axis=0)
-            mean = _mean(step, size, axis, high - low)
+            mean = _mean(step, size, high - low)
             if not mean > 0.0:
                 axes.set_title(f"{carrier}: no path along {axis}")
                 axes.axis("off")
@@ -69,8 +69,8 @@ def draw(bp: Path, png: Path) -> None:
         style.save(figure, png)
 
 
-def _mean(step: VtxStep, size: FloatArray, axis: str, extent: FloatArray) -> float:
-    """Mean of the current density along the axis over the box, pores and insulators included."""
+def _mean(step: VtxStep, size: FloatArray, extent: FloatArray) -> float:
+    """Mean size of the current density over the box, pores and insulators included."""
     simplices, _ = step.simplices()
     values = size[simplices].mean(axis=1)
     dim = step.dimension
