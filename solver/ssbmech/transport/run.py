@@ -157,21 +157,7 @@ def solve(
         log.show(table(result))
         for line in remarks(result):
             log.say(line)
-    facts: dict[str, Any] = {
-        "title": case.title if case is not None else "",
-        "state": "as meshed" if saved is None else "saved by a run",
-        "run": None if saved is None else str(saved.folder),
-        "saved_state": None if saved is None else saved.number,
-        "time_s": None if saved is None else saved.time,
-        "boundary": _BOUNDARY[request.boundary],
-        "degree": request.degree,
-        "box_um": geometry.lengths.tolist(),
-        "cells": cell_count(tagged),
-        "bodies": len(structure.bodies.bodies),
-        "ranks": tagged.mesh.comm.size,
-        "notes": structure.notes,
-        "wall_time_s": time.perf_counter() - begin,
-    }
+    facts = _facts(structure, request, geometry, case, saved) | {"wall_time_s": time.perf_counter() - begin}
     if log.first:
         text = json.dumps(as_dict(results, facts), indent=2, ensure_ascii=False) + "\n"
         (request.out / RESULT).write_text(text, encoding="utf-8")
@@ -180,6 +166,26 @@ def solve(
     log.say(f"results in {request.out / RESULT}" + (f" and {FIELDS}" if request.fields else ""))
     log.close()
     return results
+
+
+def _facts(
+    structure: Structure, request: Request, geometry: Geometry, case: Case | None, saved: SavedState | None
+) -> dict[str, Any]:
+    """What was solved, for the file; collective."""
+    return {
+        "title": case.title if case is not None else "",
+        "state": "as meshed" if saved is None else "saved by a run",
+        "run": None if saved is None else str(saved.folder),
+        "saved_state": None if saved is None else saved.number,
+        "time_s": None if saved is None else saved.time,
+        "boundary": _BOUNDARY[request.boundary],
+        "degree": request.degree,
+        "box_um": geometry.lengths.tolist(),
+        "cells": cell_count(structure.tagged),
+        "bodies": len(structure.bodies.bodies),
+        "ranks": structure.tagged.mesh.comm.size,
+        "notes": structure.notes,
+    }
 
 
 def _draw(out: Path, log: Log) -> None:
