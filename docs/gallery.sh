@@ -1,6 +1,7 @@
 #!/bin/bash
 # Makes the pictures of the README with the program itself: meshes, the full demo, and coarse variants of the cases (25 minutes on 2
-# cores). `docs/gallery.sh meshes` makes those of the meshes only (a minute), `docs/gallery.sh mechanisms` those of docs/mechanisms.md (20 minutes).
+# cores). `docs/gallery.sh meshes` makes those of the meshes only (a minute), `docs/gallery.sh mechanisms` those of docs/mechanisms.md (20 minutes),
+# `docs/gallery.sh transport` that of docs/transport.md (a minute).
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 mkdir -p docs/images runs/gallery
@@ -39,6 +40,12 @@ with style.publication():
 FIGURES
 }
 if [ "${1:-all}" = mechanisms ]; then mechanisms && exit; fi
+transport() {
+    ./ssbmech run cases/transport_ncm811/case.yaml -n 2 -o runs/gallery/pressing --overwrite
+    ./ssbmech transport --run runs/gallery/pressing --time "60 s" -o runs/gallery/transport --overwrite --picture
+    cp runs/gallery/transport/transport.png docs/images/transport.png
+}
+if [ "${1:-all}" = transport ]; then transport && exit; fi
 structure() { ./ssbmech mesh "cases/$1.yaml" -o "runs/gallery/$2.xdmf" --overwrite --set "mesh.microstructure.mesh_size=$3" "${@:4}"; }
 structure ncm811_lpscl/case spheres "{interface: 0.5 um, bulk: 1 um, neck: 2}"
 structure irregular_ncm811/case irregular "{interface: 0.5 um, bulk: 1 um}"
@@ -96,3 +103,4 @@ for number, each in enumerate(sections):
 row.resize((row.width * 2 // 3, row.height * 2 // 3)).quantize(256).save("docs/images/crystals.png", optimize=True)
 CRYSTALS
 mechanisms
+transport

@@ -6,8 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ssbmech_post.errors import RunFolderError
 
 # A process that a rank of an MPI job starts must not take itself for that rank.
 _OF_MPI = ("OMPI_", "PMIX_", "PMI_", "PRTE_", "MPI_LOCALRANKID", "HYDRA_", "MV2_")
@@ -60,6 +63,40 @@ def drawing_environment() -> Iterator[dict[str, str]]:
         if process.poll() is None:
             process.kill()
             process.wait()
+
+
+def draw_apart(module: str, arguments: Sequence[str], subject: Path, png: Path, limit: float) -> Path:
+    """Run ``python -m module arguments`` where OpenGL can draw; returns the picture that it made.
+
+    Args:
+        module: of this package; it ends with code 2 and a sentence on standard error where its input is at fault.
+        arguments: of that process.
+        subject: what an error names.
+        png: the picture.
+        limit: seconds.
+    """
+    png.parent.mkdir(parents=True, exist_ok=True)
+    root = str(Path(__file__).parents[1])
+    with drawing_environment() as environment:
+        before = environment.get("PYTHONPATH")
+        environment["PYTHONPATH"] = root + (f":{before}" if before else "")
+        environment["PYVISTA_OFF_SCREEN"] = "true"
+        command = [sys.executable, "-m", module, *arguments]
+        try:
+            result = subprocess.run(
+                command, env=environment, capture_output=True, text=True, timeout=limit, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise RunFolderError(subject, f"the 3D view took longer than {limit:g} s") from None
+    if result.returncode == 2:
+        raise RunFolderError(subject, result.stderr.strip().splitlines()[-1])
+    if result.returncode != 0 or not png.is_file():
+        said = [line for line in result.stderr.splitlines() if line.strip()]
+        reason = said[-1] if said else f"the drawing process ended with code {result.returncode}"
+        raise RunFolderError(
+            subject, f"OpenGL could not draw: {reason}", "install Xvfb (Debian package xvfb)"
+        )
+    return png
 
 
 def _display_number(descriptor: int) -> str:

@@ -6,7 +6,6 @@ module runs itself: `picture(run, png)` starts `python -m ssbmech_post.view3d RU
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 
 from ssbmech_post import style
-from ssbmech_post.display import drawing_environment
+from ssbmech_post.display import draw_apart
 from ssbmech_post.errors import RunFolderError
 from ssbmech_post.render import FIELDS, INTERFACE, STRESSES, duration
 from ssbmech_post.section import body_of_cells, colour_range
@@ -34,27 +33,7 @@ _DAMAGE = ("damage", "gap")
 
 def picture(run: Path, png: Path) -> Path:
     """Draw the view of the run folder `run` into `png`: damage of interfaces, stress of particles."""
-    png.parent.mkdir(parents=True, exist_ok=True)
-    root = str(Path(__file__).parents[1])
-    with drawing_environment() as environment:
-        environment["PYTHONPATH"] = root + (
-            f":{environment['PYTHONPATH']}" if environment.get("PYTHONPATH") else ""
-        )
-        environment["PYVISTA_OFF_SCREEN"] = "true"
-        command = [sys.executable, "-m", "ssbmech_post.view3d", str(run), str(png)]
-        try:
-            result = subprocess.run(
-                command, env=environment, capture_output=True, text=True, timeout=TIME_LIMIT, check=False
-            )
-        except subprocess.TimeoutExpired:
-            raise RunFolderError(run, f"the 3D view took longer than {TIME_LIMIT:g} s") from None
-    if result.returncode == 2:
-        raise RunFolderError(run, result.stderr.strip().splitlines()[-1])
-    if result.returncode != 0 or not png.is_file():
-        said = [line for line in result.stderr.splitlines() if line.strip()]
-        reason = said[-1] if said else f"the drawing process ended with code {result.returncode}"
-        raise RunFolderError(run, f"OpenGL could not draw: {reason}", "install Xvfb (Debian package xvfb)")
-    return png
+    return draw_apart("ssbmech_post.view3d", [str(run), str(png)], run, png, TIME_LIMIT)
 
 
 def particle_cells(step: VtxStep) -> IntArray:

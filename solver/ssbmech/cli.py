@@ -1,4 +1,4 @@
-"""The command line: ``ssbmech run | check | report | mesh | materials | schema | doctor``.
+"""The command line: ``ssbmech run | check | report | mesh | transport | materials | schema | doctor``.
 
 Exit codes: 0 done, 1 the run failed, 2 bad input.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +19,7 @@ from rich.table import Table
 from ssbmech import __version__
 from ssbmech.case import Case, CaseError, Problem, load_case
 from ssbmech.case.mesh import BESIDE
+from ssbmech.cli_transport import transport
 from ssbmech.launch import (
     INPUT_ERROR,
     RUN_FAILED,
@@ -32,6 +32,8 @@ from ssbmech.launch import (
     relaunch,
 )
 from ssbmech.materials_cli import app as materials
+from ssbmech.outcome import guarded as _guarded
+from ssbmech.outcome import told as _told
 
 app = typer.Typer(
     name="ssbmech",
@@ -125,45 +127,6 @@ def _refuse_existing(out: Path, overwrite: bool) -> None:
                 )
             ]
         )
-
-
-def _told(error: CaseError) -> str:
-    count = len(error.problems)
-    return f"{error}\n\n{count} {'mistake' if count == 1 else 'mistakes'}; nothing was done."
-
-
-def _guarded(comm: object, work: Callable[[], int]) -> int:
-    """The exit code of ``work``; what goes wrong in it is told once, and ends all ranks."""
-    try:
-        return work()
-    except KeyboardInterrupt:
-        return end_together(comm, "interrupted", 130)
-    except Exception as error:
-        code, message = _verdict(error)
-        return end_together(comm, message, code)
-
-
-def _verdict(error: Exception) -> tuple[int, str]:
-    """Exit code and message: a sentence for what the user can mend, else the traceback."""
-    if isinstance(error, CaseError):
-        return INPUT_ERROR, _told(error)
-    name = type(error).__name__
-    if name in _INPUT_ERRORS and _is_ours(error):
-        return INPUT_ERROR, str(error)
-    if name in _FAILURES and _is_ours(error):
-        return RUN_FAILED, f"the run failed: {error}"
-    if isinstance(error, ModuleNotFoundError):
-        return RUN_FAILED, f"{error}; `ssbmech doctor` says what is missing"
-    return RUN_FAILED, "".join(traceback.format_exception(error)).rstrip()
-
-
-# By name, because importing their modules would import DOLFINx or gmsh before there is need.
-_INPUT_ERRORS = {"BoundaryError", "MeshError", "MeshReadError", "RegionError", "RunFolderError"}
-_FAILURES = {"SolveError", "StepFailedError"}
-
-
-def _is_ours(error: Exception) -> bool:
-    return type(error).__module__.split(".")[0] in {"ssbmech", "ssbmech_mesh", "ssbmech_post"}
 
 
 @app.command()
@@ -349,6 +312,9 @@ def mesh(
         return 0
 
     raise typer.Exit(_guarded(None, work))
+
+
+app.command()(transport)
 
 
 @app.command()

@@ -132,7 +132,7 @@ class Model:
         return self.lithium_sites / 3600.0
 
 
-def _ordered_pairs(case: Case) -> list[Pair]:
+def ordered_pairs(case: Case) -> list[Pair]:
     """Pairs with a law; the active material, and else the phase that comes first in the case, is the '+' side."""
     names = list(case.phases)
     pairs: list[Pair] = []
@@ -201,7 +201,7 @@ def build_model(case: Case, tagged: TaggedMesh) -> Model:
     sides = _sides(case, tagged)
     carriers, scalars = _carriers(case, sides)
     numerics, stack = case.numerics, case.stack
-    pairs = _ordered_pairs(case)
+    pairs = ordered_pairs(case)
     setting, facets = make_setting(
         tagged,
         bodies,

@@ -6,6 +6,7 @@ import math
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 from mpi4py import MPI
 
@@ -89,6 +90,11 @@ def get_mesh(case: Case, out: Path, comm: MPI.Comm, log: Log) -> TaggedMesh:
         log.say(f"reading {case.mesh.file}")
         return read_mesh(comm, case.mesh.file, case.mesh.length_unit)
     assert case.mesh.microstructure is not None
+    return generated_mesh(case.mesh.microstructure.as_dict(), out, comm, log)
+
+
+def generated_mesh(block: dict[str, Any], out: Path, comm: MPI.Comm, log: Log) -> TaggedMesh:
+    """Generate a microstructure into the folder ``out``, and distribute it over the ranks."""
     path = out / "mesh.xdmf"
     log.say("generating the microstructure ...")
     failure: Exception | None = None
@@ -99,7 +105,7 @@ def get_mesh(case: Case, out: Path, comm: MPI.Comm, log: Log) -> TaggedMesh:
         from ssbmech_mesh import MeshError, generate
 
         try:
-            report = generate(case.mesh.microstructure.as_dict(), path)
+            report = generate(block, path)
             (out / "mesh.json").write_text(json.dumps(report.as_dict(), indent=2) + "\n", encoding="utf-8")
             log.say(report.table())
         except MeshError as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from dolfinx import fem, la
+from dolfinx import fem
 
 from ssbmech import compat
 from ssbmech.domain.broken import broken_space
@@ -15,6 +15,7 @@ from ssbmech.domain.interfaces import GRAIN_BOUNDARY
 from ssbmech.model import Model
 from ssbmech.output.cells import CellProbe, CellState
 from ssbmech.output.interface_state import QUANTITIES, InterfaceState
+from ssbmech.output.nodal import nodal_means
 
 Floats = npt.NDArray[np.float64]
 
@@ -81,22 +82,6 @@ class FieldsFile:
             here = self.model.bodies.of_phases([phase])[self._body]
             values[here] = s[here] - lithium.open_circuit(x[here])
 
-    def _smooth(self, name: str, values: Floats) -> None:
-        imap = self._space.dofmap.index_map
-        total, weight = la.vector(imap, 1), la.vector(imap, 1)
-        dofs = self._table[: values.size].reshape(-1)
-        volume = np.repeat(self.probe.volume, self._table.shape[1])
-        size = total.array.size
-        total.array[:] = np.bincount(
-            dofs, weights=volume * np.repeat(values, self._table.shape[1]), minlength=size
-        )
-        weight.array[:] = np.bincount(dofs, weights=volume, minlength=size)
-        for v in (total, weight):
-            v.scatter_reverse(la.InsertMode.add)
-        function = self.functions[name]
-        function.x.array[:] = total.array / np.where(weight.array > 0, weight.array, 1.0)
-        function.x.scatter_forward()
-
     def write(self, time: float, cells: CellState) -> None:
         """Write one state; collective."""
         for name in ("displacement", "potential", "stoichiometry", "stress_potential"):
@@ -112,7 +97,7 @@ class FieldsFile:
                 cells.plastic_strain,
             ]
             for name, values in zip(self._measures, measures, strict=False):
-                self._smooth(name, values)
+                self.functions[name].x.array[:] = nodal_means(self._space, self.probe.volume, values)
         self._writer.write(time)
 
     def close(self) -> None:

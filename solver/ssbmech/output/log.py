@@ -10,6 +10,7 @@ from pathlib import Path
 from mpi4py import MPI
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 
 class Log:
@@ -35,6 +36,11 @@ class Log:
         self.note(message)
         if self.first:
             (self._bar.console if self._bar else self._console).print(message, markup=False)
+
+    def show(self, table: Table) -> None:
+        """A table for the user."""
+        if self.first:
+            (self._bar.console if self._bar else self._console).print(table, soft_wrap=False)
 
     def note(self, message: str) -> None:
         """A line for the log only."""
