@@ -7,13 +7,11 @@ from collections.abc import Callable
 import numpy as np
 
 from ssbmech.case.programme import Step
+from ssbmech.constants import MAH_PER_CM2
 from ssbmech.model import Model
 from ssbmech.output.interface_state import InterfaceProbe, InterfaceState
 from ssbmech.output.ledger import Balance, Ledger
 from ssbmech.solve.stepping import Segment, StepControl
-
-MAH_PER_CM2 = 36_000.0
-"""Charge density [pC/µm² = C/m²] of 1 mAh/cm²."""
 
 
 class Evolution:
@@ -73,6 +71,8 @@ class Evolution:
         state = self.interface_state()
         self.balance()
         self.charge = self.charge_at_end()
+        if self.model.collector_contact is not None and self.model.platen is not None:
+            self.model.collector_contact.follow(self.stack_pressure())
         self.system.accept()  # before the damage: local states follow from that at the beginning of the step
         if self.model.damage is not None:
             self.model.damage.x.array[: state.damage_dofs.size] = state.damage_dofs

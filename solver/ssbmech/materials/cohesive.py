@@ -135,7 +135,7 @@ class CohesiveLaw:
         """Pressure p [MPa] between closed faces, zero when open."""
         opening, _ = self.opening(jump, normal)
         pressure = multiplier - self.contact_stiffness * opening
-        return ufl.conditional(ufl.gt(pressure, 0), pressure, 0.0)
+        return ufl.conditional(ufl.ge(pressure, 0), pressure, 0.0)  # stiff where faces just touch
 
     def energy(self, jump: Any, normal: Any, damage: Any, multiplier: Any = 0.0) -> Any:
         """Recoverable energy per area [MPa µm]; of the contact (p² − λ²)/2K_c, whose derivative by the opening is −p."""

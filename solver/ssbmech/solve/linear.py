@@ -58,7 +58,13 @@ _DIRECT: dict[str, Any] = {
 
 _SPLITS = {
     "mechanics": ("displacement", "platen_displacement"),
-    "electrochemistry": ("potential", "stoichiometry", "stress_potential", "collector_potential"),
+    "electrochemistry": (
+        "potential",
+        "stoichiometry",
+        "stress_potential",
+        "collector_potential",
+        "wire_potential",
+    ),
 }
 
 
