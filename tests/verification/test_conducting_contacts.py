@@ -118,6 +118,8 @@ def cell_case() -> dict[str, Any]:
         ]
     )
     case["phases"]["CAM"]["regions"] = ["cam_*"]
+    # A contact of 1 MPa/pm turns the rounding of displacements into 1e-10 of the current.
+    case["numerics"]["newton"]["tolerance"] = 1e-8
     face = case["interfaces"][0]
     face["cohesion"]["initially_open"] = True
     face["charge_transfer"] |= {"film_resistance": f"{FILM} ohm*m^2", **FACE}
@@ -167,7 +169,7 @@ def test_loop_of_pressure(shared_tmp_path: Path) -> None:
     assert balance.energy["film_dissipation"] == pytest.approx(spent, rel=0.05)
     assert balance.lithium_error < 1e-9
     assert balance.charge_error < 1e-9
-    assert found[1] == pytest.approx(found[4], abs=PRECISION)
+    assert found[1] == pytest.approx(found[4], abs=1e-8)
     assert found[2] < found[0]  # 4 MPa on the way down conduct better than 2 MPa on the way up
 
 
@@ -214,6 +216,9 @@ def test_collector_without_pressure_stops_the_current(shared_tmp_path: Path) -> 
     """Contact lost is current lost: a ten-thousandth is left for the sake of a potential."""
     case = planar_case(programme=[{"charge": "1 A/m^2", "until": {"time": "1 s", "potential": "5 V"}}])
     case["stack"]["collector_contact"] = {"conductance": "500 S/m^2"}
+    case["numerics"]["newton"]["tolerance"] = (
+        1e-8  # 20 V across a contact leave no more digits to microvolts in the conductor
+    )
     _, evolution = volts(sc.model_of(shared_tmp_path, case, planar_mesh(shared_tmp_path)))
     assert evolution.charge == 0.0 or evolution.monitored()["potential"] >= 5.0 - 1e-5
     contact = evolution.model.collector_contact
