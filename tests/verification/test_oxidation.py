@@ -6,6 +6,7 @@ overpotential that brings back the lithium which oxidation takes the charge of.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -191,7 +192,7 @@ def test_pressure_drops_in_a_fixed_gap(shared_tmp_path: Path) -> None:
     rows, _ = history(shared_tmp_path, steps(case, 10.0))
     compliance = LENGTH / oedometric(SE) + CAM_LENGTH / oedometric(CAM) + 1 / STIFFNESS
     locked = rows[0]
-    for before, row in zip(rows[:-1], rows[1:], strict=True):
+    for before, row in pairwise(rows):
         opened = row["oxidation_opening"] - locked["oxidation_opening"]
         assert row["oxidation_opening"] == pytest.approx(deficit * before["oxidation_charge"], rel=1e-9)
         assert row["pressure"] == pytest.approx(5.0 - opened / compliance, abs=1e-6)
