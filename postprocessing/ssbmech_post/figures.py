@@ -46,7 +46,9 @@ _ELECTRICAL = (
 _LOSSES = (
     ("ohmic_dissipation", "ohmic dissipation", style.ORANGE, "-"),
     ("kinetic_dissipation", "kinetic dissipation", style.RED, "-"),
+    ("film_dissipation", "dissipation in films", style.PURPLE, "-"),
     ("diffusion_dissipation", "diffusion dissipation", style.GREEN, "-"),
+    ("oxidation_energy", "energy taken up by oxidation", style.SKY, "--"),
 )
 _ERRORS = (
     ("energy_balance_error", "energy", style.RED),

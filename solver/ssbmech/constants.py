@@ -16,6 +16,9 @@ GAS_CONSTANT = 8.314462618
 CHARGE_DENSITY_PER_CONCENTRATION = FARADAY * 1e-6
 """Charge density [pC/µm³] of 1 mol/m³ of lithium."""
 
+MAH_PER_CM2 = 36_000.0
+"""Charge density [pC/µm² = C/m²] of 1 mAh/cm²."""
+
 
 def thermal_voltage(temperature: float) -> float:
     """R T / F [V] at ``temperature`` [K]."""

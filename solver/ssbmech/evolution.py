@@ -8,14 +8,12 @@ import numpy as np
 
 from ssbmech.case.current import Current
 from ssbmech.case.plan import Loop, PlannedStep
+from ssbmech.constants import MAH_PER_CM2
 from ssbmech.model import Model
 from ssbmech.output.interface_state import InterfaceProbe, InterfaceState
 from ssbmech.output.ledger import Balance, Ledger
 from ssbmech.solve.stepping import Limit, Segment, StepControl
 from ssbmech.stack.platen import Platen
-
-MAH_PER_CM2 = 36_000.0
-"""Charge density [pC/µm² = C/m²] of 1 mAh/cm²."""
 
 _PRECISION = {"voltage": 1e-6, "potential": 1e-6, "state_of_charge": 1e-9, "stoichiometry": 1e-9}
 """To which limits are met [V, -]; currents and charges to 1e-6 and 1e-9 of their value."""
@@ -95,6 +93,8 @@ class Evolution:
         state = self.interface_state()
         self.balance()
         self.charge = self.charge_at_end()
+        if self.model.collector_contact is not None and self.model.platen is not None:
+            self.model.collector_contact.follow(self.stack_pressure())
         self.system.accept()  # before the damage: local states follow from that at the beginning of the step
         if self.model.damage is not None:
             self.model.damage.x.array[: state.damage_dofs.size] = state.damage_dofs

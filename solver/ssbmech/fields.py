@@ -31,6 +31,7 @@ FIELDS: dict[str, FieldInfo] = {
     "stoichiometry": FieldInfo("x", "-", "active material", 1e-1),
     "stress_potential": FieldInfo("s", "V", "active material", 1.0),
     "collector_potential": FieldInfo("V", "V", "global", 1e-6),
+    "wire_potential": FieldInfo("w", "V", "global", 1e-6),
     "platen_displacement": FieldInfo("U", "um", "global", 1e-5),
     "side_displacement_x": FieldInfo("U_x", "um", "global", 1e-5),
     "side_displacement_y": FieldInfo("U_y", "um", "global", 1e-5),
@@ -49,6 +50,9 @@ FIELDS: dict[str, FieldInfo] = {
     "shear_traction": FieldInfo("t_s", "MPa", "interface"),
     "transmissivity": FieldInfo("a", "-", "interface"),
     "current_density": FieldInfo("i", "A/m^2", "interface"),
+    "oxidation_charge": FieldInfo("q", "C/m^2", "interface"),
+    "film_resistance": FieldInfo("R", "ohm m^2", "interface"),
+    "oxidation_opening": FieldInfo("g", "um", "interface"),
 }
 
 ROW_SCALE = {name: info.row_scale for name, info in FIELDS.items()}

@@ -18,12 +18,14 @@ from ssbmech.domain.crystal import crystal_axis
 from ssbmech.domain.interfaces import GRAIN_BOUNDARY, InterfaceFacets, Pair
 from ssbmech.domain.mesh import TaggedMesh
 from ssbmech.fields import PLATES, ROW_SCALE, SIDES
-from ssbmech.interface_terms import add_interfaces
+from ssbmech.interface_terms import add_interfaces, contact_law
 from ssbmech.physics.algebraic import AlgebraicTerm
 from ssbmech.physics.charge import ChargeTransfer, Conduction, ContactConductance, CounterElectrode, Wiring
 from ssbmech.physics.cohesion import Cohesion
+from ssbmech.physics.collector_contact import CollectorContact
 from ssbmech.physics.lithium import Lithium
 from ssbmech.physics.lithium_transfer import LithiumTransfer
+from ssbmech.physics.oxidation import Oxidation
 from ssbmech.physics.setting import Setting, Solid, Term
 from ssbmech.physics.wall_contact import WallContact
 from ssbmech.solid_terms import add_solids
@@ -50,7 +52,7 @@ class Model:
 
     Attributes:
         case, tagged, bodies, setting, facets: what it was made from.
-        solids, lithium: by phase; cohesion, transfer, conductance, lithium_transfer: by pair of phases.
+        solids, lithium: by phase; cohesion, transfer, oxidation, conductance, lithium_transfer: by pair of phases.
         other_terms: conduction, wiring, counter electrode.
         damage: d at the interface points at the beginning of the step, None without interfaces.
         crystal_axis: unit c axis of every cell, None where no law needs it.
@@ -78,9 +80,11 @@ class Model:
     lithium: dict[str, Lithium] = field(default_factory=dict)
     cohesion: dict[Pair, Cohesion] = field(default_factory=dict)
     transfer: dict[Pair, ChargeTransfer] = field(default_factory=dict)
+    oxidation: dict[Pair, Oxidation] = field(default_factory=dict)
     conductance: dict[Pair, ContactConductance] = field(default_factory=dict)
     lithium_transfer: dict[Pair, LithiumTransfer] = field(default_factory=dict)
     counter: CounterElectrode | None = None
+    collector_contact: CollectorContact | None = None
     other_terms: list[Term] = field(default_factory=list)
     separator_dofs: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
     walls: WallContact | None = None
@@ -90,7 +94,7 @@ class Model:
     @property
     def terms(self) -> list[Term]:
         groups: list[Any] = [self.solids, self.lithium, self.cohesion, self.transfer, self.conductance]
-        groups.append(self.lithium_transfer)
+        groups += [self.lithium_transfer, self.oxidation]
         return [term for group in groups for term in group.values()] + self.other_terms
 
     @property
@@ -171,6 +175,8 @@ def _carriers(case: Case, sides: Iterable[str]) -> tuple[dict[str, list[str]], l
         carriers["stoichiometry"] = active
         carriers["stress_potential"] = active
         scalars.insert(0, "collector_potential")
+        if case.stack.collector_contact is not None and case.electrons_wired:
+            scalars.insert(0, "wire_potential")
     return carriers, scalars
 
 
@@ -274,8 +280,7 @@ def _add_electrochemistry(model: Model) -> None:
             active = phase.lithium is not None
             kappa = phase.conduction.conductivity.at(temperature)
             model.other_terms.append(Conduction(setting, name, kappa, active))
-            wired = case.electrons is not None and case.electrons.path == "wired"
-            if active and wired and phase.conduction.carrier == "electronic":
+            if active and case.electrons_wired and phase.conduction.carrier == "electronic":
                 assert case.electrons is not None and case.electrons.conductance is not None
                 model.other_terms.append(Wiring(setting, name, case.electrons.conductance))
     counter = case.stack.counter_electrode
@@ -288,6 +293,23 @@ def _add_electrochemistry(model: Model) -> None:
             _conductors(case, "ionic"),
         )
         model.other_terms.append(model.counter)
+    if case.stack.collector_contact is not None:
+        model.collector_contact = _collector_contact(model)
+        model.other_terms.append(model.collector_contact)
+
+
+def _collector_contact(model: Model) -> CollectorContact:
+    """Through the conductors on the collector, or for the carbon that wires the active material."""
+    case, block = model.case, model.case.stack.collector_contact
+    assert block is not None
+    phases, volume = _conductors(case, "electronic"), None
+    if case.electrons_wired:
+        phases = [name for name in phases if name in model.lithium]
+        volume = sum(float(model.body_volume[b.number]) for b in model.bodies.bodies if b.phase in phases)
+    face = case.stack.collector
+    return CollectorContact(
+        model.setting, face, model.area, phases, volume, block.conductance, contact_law(block)
+    )
 
 
 def _set_initial_state(model: Model) -> None:
@@ -326,6 +348,7 @@ def _references(model: Model) -> dict[str, Any]:
         **dict.fromkeys(PLATES, lambda: force),
         "potential": current,
         "collector_potential": current,
+        "wire_potential": current,
         "stoichiometry": current,
         "stress_potential": lambda: active,
     }
@@ -365,7 +388,7 @@ def _make_system(model: Model, axis: int) -> CoupledSystem:
             tagged,
             model.bodies,
             setting["potential"].broken,
-            case.stack.collector,
+            case.stack.collector if model.collector_contact is None else None,
             _conductors(case, "electronic"),
             grounded,
             _conductors(case, "ionic"),
@@ -373,6 +396,8 @@ def _make_system(model: Model, axis: int) -> CoupledSystem:
         model.collector.counter_potential = case.stack.counter_electrode.potential
         model.collector.conductance = model.one_c() / thermal_voltage(case.cell.temperature)
         equations["collector_potential"] = model.collector
+        if "wire_potential" in setting:
+            equations["wire_potential"] = Collector()  # no current enters the carbon but that of the rows
     numerics = case.numerics
     size = setting.mesh.comm.allreduce(
         sum(u.broken.owned * u.broken.block_size for u in setting.unknowns.values())

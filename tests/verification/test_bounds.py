@@ -15,6 +15,7 @@ import support_coupled as sc
 from ssbmech.case.curves import ConstantCurve
 from ssbmech.discretise import make_setting
 from ssbmech.domain.bodies import assign_bodies
+from ssbmech.materials.contact_law import ContactLaw
 from ssbmech.physics.charge import Conduction, ContactConductance
 from ssbmech.solve.numbering import Constraints
 from ssbmech.stack.boundary import face_dofs
@@ -55,7 +56,7 @@ def effective(folder: Path, alpha: float, contact: float, size: float) -> tuple[
     conduction = [
         Conduction(setting, name, ConstantCurve(value=value), False) for name, value in kappa.items()
     ]
-    joint = ContactConductance(setting, PAIR, contact, 1.0)
+    joint = ContactConductance(setting, PAIR, contact, ContactLaw())
     broken = setting["potential"].broken
     ends = [face_dofs(tagged, broken, face) for face in ("z-", "z+")]
     held = Constraints(np.concatenate(ends), np.repeat([0.0, 1.0], [dofs.size for dofs in ends]))

@@ -23,6 +23,7 @@ from ssbmech.discretise import make_setting
 from ssbmech.domain.bodies import Bodies, assign_bodies
 from ssbmech.domain.interfaces import GRAIN_BOUNDARY, find_interfaces
 from ssbmech.domain.mesh import TaggedMesh
+from ssbmech.materials.contact_law import ContactLaw
 from ssbmech.physics.lithium import Lithium
 from ssbmech.physics.lithium_transfer import LithiumTransfer
 from ssbmech_mesh.primitives import layered_block
@@ -74,7 +75,9 @@ def test_lithium_crosses_a_grain_boundary(shared_tmp_path: Path, blocked: bool) 
         setting, "CAM", CHARGE, LinearCurve(slope=-SLOPE, zero=4.0), ConstantCurve(value=1e3),
         "from_open_circuit_potential", 0.0257,
     )  # fmt: skip
-    passage = LithiumTransfer(setting, BOUNDARY, (lithium, lithium), 0.0 if blocked else CONDUCTANCE, 1.0)
+    passage = LithiumTransfer(
+        setting, BOUNDARY, (lithium, lithium), 0.0 if blocked else CONDUCTANCE, ContactLaw()
+    )
     start = {"g1": 0.3, "g2": 0.7, "p2": 0.5}
     by_body = np.array([start[body.name] for body in bodies.bodies] + [0.5])  # the last serves the void dof
     x.value.x.array[:] = by_body[x.broken.body_of_dof]

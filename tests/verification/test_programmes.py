@@ -19,7 +19,8 @@ import support_programmes as sp
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
-from ssbmech.evolution import MAH_PER_CM2, Evolution
+from ssbmech.constants import MAH_PER_CM2
+from ssbmech.evolution import Evolution
 from ssbmech.solve.stepping import Accepted
 
 EXCHANGE, CONDUCTIVITY = 2.0, 2e-3

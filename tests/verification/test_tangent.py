@@ -24,10 +24,14 @@ from ssbmech.discretise import make_setting
 from ssbmech.domain.bodies import assign_bodies
 from ssbmech.materials.chemical_strain import IsotropicChemicalStrain
 from ssbmech.materials.cohesive import CohesiveLaw
+from ssbmech.materials.contact_law import ContactLaw
+from ssbmech.materials.oxidation import OxidationLaw
 from ssbmech.physics.charge import ChargeTransfer, Conduction, ContactConductance, CounterElectrode, Wiring
 from ssbmech.physics.cohesion import Cohesion
+from ssbmech.physics.collector_contact import CollectorContact
 from ssbmech.physics.lithium import Lithium
 from ssbmech.physics.lithium_transfer import LithiumTransfer
+from ssbmech.physics.oxidation import Oxidation, OxidationCharge
 from ssbmech.physics.setting import Setting
 from ssbmech.physics.solid import SmallStrainSolid
 from ssbmech.solve.linear import LinearSolver
@@ -44,7 +48,10 @@ STRAIN = PointsCurve(x=(0.2, 0.4, 0.7, 1.0), y=(-0.02, -0.008, -0.002, 0.0))
 DIFFUSIVITY = ExpressionCurve(expression="4e-3*(0.2 + x**2)")
 EXCHANGE = ExpressionCurve(expression="4*sqrt(x*(1 - x))", clip=(1e-6, 1 - 1e-6))
 EQUAL = CohesiveLaw(2e3, 3e3, 20.0, 0.5, 20.0, 0.5)  # comparable stiffness in all regimes: none hides another
+CONTACT = ContactLaw(2.0, 0.7, 0.4)
 MIXED = CohesiveLaw(2e3, 3e3, 20.0, 0.5, 30.0, 1.5, 1.45)
+
+GLOBAL = ("collector_potential", "platen_displacement", "wire_potential")
 
 AMPLITUDE = {  # of the state, and of the direction of the difference
     "displacement": (0.02, 1e-2),
@@ -53,13 +60,14 @@ AMPLITUDE = {  # of the state, and of the direction of the difference
     "stress_potential": (0.03, 1e-2),
     "collector_potential": (0.0, 1e-2),
     "platen_displacement": (0.0, 1e-2),
+    "wire_potential": (0.01, 1e-2),
 }
 
 
 def rough(unknown: Any, seed: float) -> np.ndarray:
     """Numbers in (−1, 1), a function of place, body and component."""
     broken = unknown.broken
-    if unknown.name in ("collector_potential", "platen_displacement"):
+    if unknown.name in GLOBAL:
         return np.full(unknown.value.x.array.size, np.sin(seed))
     x = broken.space.tabulate_dof_coordinates()[: broken.body_of_dof.size]
     phase = x @ np.array([1.31, 2.17, 0.73]) + 5.3 * broken.body_of_dof + seed
@@ -84,9 +92,7 @@ class Bench:
             "stress_potential": ["CAM"],
         }
         self.tagged = tagged
-        self.setting, _ = make_setting(
-            tagged, bodies, [GRAIN, FACE], carriers, ["collector_potential", "platen_displacement"], degree
-        )
+        self.setting, _ = make_setting(tagged, bodies, [GRAIN, FACE], carriers, list(GLOBAL), degree)
         s = self.setting
         s.time_step.value = 7.0
         assert s.interface_mesh is not None
@@ -109,7 +115,11 @@ class Bench:
     def system(self, terms: list[Any], constraints: dict[str, Constraints] | None = None) -> CoupledSystem:
         platen = Platen(4.0, 1, 2e-3)
         platen.lock("stiffness", 5.0, 0.0, 3.0)
-        equations = {"collector_potential": Collector(0.7), "platen_displacement": platen}
+        equations = {
+            "collector_potential": Collector(0.7),
+            "platen_displacement": platen,
+            "wire_potential": Collector(),
+        }
         references = {name: lambda: 1.0 for name in self.setting.unknowns}
         return CoupledSystem(
             self.setting,
@@ -153,7 +163,7 @@ class Bench:
             exact = product.array_r[here]
             found = (plus[name] - minus[name]) / (2 * relative_step)
             sums = COMM.allreduce(np.array([((exact - found) ** 2).sum(), (exact**2).sum()]))
-            if name in ("collector_potential", "platen_displacement") and sums[1] == 0.0:
+            if name in GLOBAL and sums[1] == 0.0:
                 assert sums[0] == 0.0  # no term or tie reaches this global equation
                 continue
             assert sums[1] > 0, f"{name}: the row does not change in this direction, the test is empty"
@@ -179,10 +189,42 @@ def pressed(bench: Bench) -> Cohesion:
     return cohesion
 
 
-def transfer(bench: Bench, law: CohesiveLaw | None, cohesion: Cohesion | None = None) -> ChargeTransfer:
+def transfer(
+    bench: Bench,
+    law: CohesiveLaw | None,
+    cohesion: Cohesion | None = None,
+    contact: ContactLaw = ContactLaw(),  # noqa: B008
+    film: float = 0.0,
+    oxidation: OxidationCharge | None = None,
+) -> ChargeTransfer:
     if cohesion is None and law is not None:
         cohesion = Cohesion(bench.setting, FACE, law, bench.damage)
-    return ChargeTransfer(bench.setting, FACE, OCP, EXCHANGE, 0.4, 1.0, VOLTAGE, cohesion)
+    args = (bench.setting, FACE, OCP, EXCHANGE, 0.4, contact, VOLTAGE, cohesion, film, oxidation)
+    return ChargeTransfer(*args)
+
+
+def remembering(bench: Bench, contact: ContactLaw) -> list[Any]:
+    """Charge transfer with hysteresis: some points above, some below the largest pressure before, some without any."""
+    term = transfer(bench, EQUAL, contact=contact)
+    assert term.cohesion is not None and term.cohesion.largest is not None
+    values = term.cohesion.largest.value.x.array
+    values[:] = np.where(np.arange(values.size) % 4 == 0, 0.0, np.linspace(0.0, 60.0, values.size))
+    return [term]
+
+
+def oxidising(bench: Bench, constant: float | None) -> list[Any]:
+    """Film, opening and oxidation together, with a history."""
+    law = OxidationLaw(3.7, 0.15, 0.8, 3e-4, 2e-2, constant)
+    charge = OxidationCharge(bench.setting, FACE, law)
+    charge.charge.x.array[:] = np.linspace(0.0, 12.0, charge.charge.x.array.size)
+    charge.previous.x.array[:] = 0.8 * charge.charge.x.array
+    cohesion = Cohesion(bench.setting, FACE, EQUAL, bench.damage, oxidation=charge)
+    reaction = Oxidation(bench.setting, FACE, charge, CONTACT, cohesion)
+    return [cohesion, transfer(bench, None, cohesion, CONTACT, 1e-3, charge), reaction]
+
+
+def collector_contact(bench: Bench, active_volume: float | None) -> CollectorContact:
+    return CollectorContact(bench.setting, "z-", 4.0, ["CAM"], active_volume, 30.0, ContactLaw())
 
 
 TERMS: dict[str, tuple[Callable[[Bench], list[Any]], float]] = {
@@ -204,6 +246,13 @@ TERMS: dict[str, tuple[Callable[[Bench], list[Any]], float]] = {
     "charge transfer, contact": (lambda b: [transfer(b, EQUAL)], 1e-5),
     "charge transfer, multipliers of contact": (lambda b: [transfer(b, EQUAL, pressed(b))], 1e-5),
     "charge transfer, mixed mode, viscous": (lambda b: [transfer(b, replace(MIXED, viscosity=60.0))], 1e-5),
+    "charge transfer, contact with hysteresis": (lambda b: remembering(b, CONTACT), 1e-7),
+    "charge transfer through a film": (lambda b: [transfer(b, EQUAL, film=2e-2)], 1e-5),
+    "charge transfer through a thick film": (lambda b: [transfer(b, EQUAL, film=50.0)], 1e-5),
+    "oxidation": (lambda b: oxidising(b, None), 1e-7),
+    "oxidation, limited by the film": (lambda b: oxidising(b, 3.0), 1e-7),
+    "contact with the collector": (lambda b: [collector_contact(b, None)], 1e-3),
+    "contact of wired electrons": (lambda b: [collector_contact(b, 8.0)], 1e-3),
     "lithium, from the potential": (lambda b: [lithium(b.setting, "from_open_circuit_potential")], 1e-4),
     "lithium, ideal solution": (lambda b: [lithium(b.setting, "ideal_solution")], 1e-4),
     "lithium, dilute solution": (lambda b: [lithium(b.setting, "dilute_solution")], 1e-4),
@@ -220,7 +269,7 @@ TERMS: dict[str, tuple[Callable[[Bench], list[Any]], float]] = {
     ),
     "contact conductance": (
         lambda b: [
-            ContactConductance(b.setting, GRAIN, 50.0, 1.0, Cohesion(b.setting, GRAIN, EQUAL, b.damage))
+            ContactConductance(b.setting, GRAIN, 50.0, CONTACT, Cohesion(b.setting, GRAIN, EQUAL, b.damage))
         ],
         1e-5,
     ),
@@ -231,7 +280,7 @@ TERMS: dict[str, tuple[Callable[[Bench], list[Any]], float]] = {
                 GRAIN,
                 (lithium(b.setting, "from_open_circuit_potential"),) * 2,
                 50.0,
-                1.0,
+                ContactLaw(0.5, 1 / 3),
                 Cohesion(b.setting, GRAIN, EQUAL, b.damage),
             )
         ],

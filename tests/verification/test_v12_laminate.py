@@ -14,8 +14,7 @@ import pytest
 from support_mechanics import CAM, SE, Laminate, oedometric, shared_mesh
 
 from ssbmech.case import load_case
-from ssbmech.constants import FARADAY
-from ssbmech.evolution import MAH_PER_CM2
+from ssbmech.constants import FARADAY, MAH_PER_CM2
 from ssbmech.materials.cohesive import CohesiveLaw
 from ssbmech.materials.elastic import IsotropicElasticity
 from ssbmech.stack.platen import Platen

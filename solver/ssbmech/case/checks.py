@@ -65,6 +65,18 @@ def check_electrochemistry(case: Case) -> Iterator[Problem]:
         yield Problem(
             "stack.counter_electrode", "is missing", allowed="at least {potential: 0.62 V}, against Li"
         )
+    passive = [
+        name
+        for name, phase in case.phases.items()
+        if phase.lithium is None and phase.conduction is not None and phase.conduction.carrier == "electronic"
+    ]
+    if case.stack.collector_contact is not None and case.electrons_wired and passive:
+        yield Problem(
+            "stack.collector_contact",
+            "is that of carbon that is not meshed, and some conductor is",
+            ", ".join(passive),
+            "electrons: {path: resolved}, or no such phase",
+        )
     if not case.active_materials:
         yield Problem(
             "phases",

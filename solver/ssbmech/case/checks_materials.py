@@ -190,8 +190,22 @@ def check_interfaces(case: Case) -> Iterator[Problem]:
                 f"{key}.grain_boundary", "lies between two phases", interface.between, "twice the same phase"
             )
         yield from _check_cohesion(f"{key}.cohesion", interface.cohesion)
+        if interface.oxidation is not None:
+            yield from _check_oxidation(f"{key}.oxidation", interface, case)
         if all(name in case.phases for name in interface.between):
             yield from _check_currents(key, interface, case)
+
+
+def _check_oxidation(key: str, interface: Interface, case: Case) -> Iterator[Problem]:
+    if interface.charge_transfer is None:
+        allowed = "charge_transfer beside it, which says how the contact conducts"
+        yield Problem(key, "is no reaction of this interface", allowed=allowed)
+    if case.numerics.kinematics == "finite_strain":
+        yield Problem(
+            key,
+            "does not go with numerics.kinematics: finite_strain",
+            allowed="no oxidation, or small_strain: the opening is counted along the faces of the mesh",
+        )
 
 
 def _check_cohesion(key: str, law: Cohesion) -> Iterator[Problem]:

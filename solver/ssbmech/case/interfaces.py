@@ -7,12 +7,20 @@ from typing import Any
 from pydantic import Field
 
 from ssbmech.case.base import Fraction, Name, SourcedBlock
+from ssbmech.case.contact import ContactBlock
 from ssbmech.case.curve_types import ExchangeCurrentOfX
 from ssbmech.case.units import (
     ArealConductance,
+    ArealResistanceOrZero,
+    CurrentDensity,
+    FilmResistivityOrZero,
     InterfaceStiffness,
     Length,
+    ParabolicConstant,
+    Potential,
     Pressure,
+    TafelSlope,
+    ThicknessPerChargeOrZero,
     TimeOrZero,
     Toughness,
 )
@@ -80,7 +88,7 @@ class Cohesion(SourcedBlock):
         return self.strength is not None and not self.initially_open
 
 
-class ChargeTransfer(SourcedBlock):
+class ChargeTransfer(ContactBlock):
     """Butler-Volmer kinetics between an active material and an ionic conductor."""
 
     exchange_current_density: ExchangeCurrentOfX = Field(
@@ -89,28 +97,44 @@ class ChargeTransfer(SourcedBlock):
     anodic_transfer_coefficient: Fraction = Field(
         default=0.5, description="alpha; the cathodic one is 1 - alpha"
     )
-    contact_pressure_scale: Pressure = Field(
-        default=1.0, description="p0 of the transmissivity p/(p + p0) of closed, debonded faces"
+    film_resistance: ArealResistanceOrZero = Field(
+        default=0.0,
+        description="of a film between the two from the start, which the current crosses: eta loses R j",
     )
 
 
-class ContactConductance(SourcedBlock):
+class ContactConductance(ContactBlock):
     """Conductance between two conductors of the same carrier."""
 
     conductance: ArealConductance = Field(description="of the bonded face")
-    contact_pressure_scale: Pressure = Field(
-        default=1.0, description="p0 of the factor p/(p + p0) of closed, debonded faces"
-    )
 
 
-class LithiumTransfer(SourcedBlock):
+class LithiumTransfer(ContactBlock):
     """Passage of lithium between two bodies of active material, driven by the jump of its chemical potential."""
 
     conductance: ArealConductance = Field(
         description="current density per jump of the potential, of the bonded face"
     )
-    contact_pressure_scale: Pressure = Field(
-        default=1.0, description="p0 of the factor p/(p + p0) of closed, debonded faces"
+
+
+class Oxidation(SourcedBlock):
+    """Oxidation of the electrolyte by the active material: its charge adds to that of the lithium, at small strain only.
+
+    Opening and film resistance follow the charge at the beginning of each time step.
+    """
+
+    onset_potential: Potential = Field(description="against Li, at which it has its current_density")
+    tafel_slope: TafelSlope = Field(description="per decade of the current")
+    current_density: CurrentDensity = Field(description="at the onset, per area of contact")
+    volume_deficit: ThicknessPerChargeOrZero = Field(
+        default=0.0,
+        description="volume that the products need less than the electrolyte did, as a thickness; opens the face",
+    )
+    film_resistivity: FilmResistivityOrZero = Field(
+        default=0.0, description="resistance that the charge of oxidation adds to film_resistance"
+    )
+    parabolic_constant: ParabolicConstant | None = Field(
+        default=None, description="k of growth limited by the film, q^2 = 2 k t; omitted: no such limit"
     )
 
 
@@ -128,6 +152,9 @@ class Interface(SourcedBlock):
     )
     cohesion: Cohesion
     charge_transfer: ChargeTransfer | None = None
+    oxidation: Oxidation | None = Field(
+        default=None, description="of the electrolyte, beside charge_transfer"
+    )
     contact_conductance: ContactConductance | None = None
     lithium_transfer: LithiumTransfer | None = Field(default=None, description="between active materials")
 

@@ -82,6 +82,11 @@ class Case(Block):
         """Whether lithium and charge are solved for."""
         return "electrochemistry" in self.numerics.physics
 
+    @property
+    def electrons_wired(self) -> bool:
+        """Whether carbon that is not meshed joins the active material to the collector."""
+        return self.electrons is not None and self.electrons.path == "wired"
+
     def interface(self, one: str, other: str) -> Interface | None:
         """The laws between two phases, whatever their order."""
         pair = frozenset((one, other))

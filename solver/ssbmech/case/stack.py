@@ -7,9 +7,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from ssbmech.case.base import Block, SourcedBlock
+from ssbmech.case.contact import ContactBlock
 from ssbmech.case.curve_types import PressureOfTime, ThicknessOfCharge
 from ssbmech.case.curves import Curve, LinearCurve
 from ssbmech.case.units import (
+    ArealConductance,
     Compliance,
     CurrentDensity,
     Potential,
@@ -70,6 +72,12 @@ class CounterElectrode(SourcedBlock):
         return self.thickness_change
 
 
+class CollectorContact(ContactBlock):
+    """Contact of the electrode with the current collector, pressed by the stack pressure at the beginning of each time step."""
+
+    conductance: ArealConductance = Field(description="of the perfect contact, under a very high pressure")
+
+
 def _face(side: str) -> Any:
     """The default face: the end of the axis of the stack."""
     return lambda given: f"{given.get('axis', 'z')}{side}"
@@ -95,6 +103,9 @@ class Stack(Block):
     counter_electrode: CounterElectrode = Field(
         default_factory=lambda: CounterElectrode.model_validate({"name": "none", "potential": "0 V"}),
         description="needed with electrochemistry",
+    )
+    collector_contact: CollectorContact | None = Field(
+        default=None, description="omitted: the collector touches perfectly"
     )
 
 

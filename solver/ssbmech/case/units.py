@@ -149,7 +149,7 @@ def conversion(unit: str, quantity: Quantity) -> tuple[float, float]:
 
 _COMMON_UNITS = """
 Pa kPa MPa GPa bar N/mm^2 m cm mm um nm angstrom s min h d ms V mV A/m^2 mA/cm^2 uA/cm^2 W/m^2 mW/cm^2 S/m S/cm mS/cm S/m^2
-S/cm^2 S/m^3 Pa/m MPa/um GPa/um J/m^2 N/m mJ/m^2 m^2/s cm^2/s um^2/s mol/m^3 mol/L m^3/mol cm^3/mol
+S/cm^2 ohm*cm^2 ohm*m^2 S/m^3 Pa/m MPa/um GPa/um J/m^2 N/m mJ/m^2 m^2/s cm^2/s um^2/s mol/m^3 mol/L m^3/mol cm^3/mol
 g/cm^3 kg/m^3 mAh/g mAh/cm^2 C/cm^2 um/(mAh/cm^2) m/Pa um/MPa K degC
 """
 COMMON_UNITS = tuple(_COMMON_UNITS.split())
@@ -192,6 +192,9 @@ QUANTITIES: dict[str, Quantity] = {
         Quantity("specific capacity", "mAh/g", "200 mAh/g"),
         Quantity("areal capacity", "mAh/cm^2", "3 mAh/cm^2"),
         Quantity("thickness per charge", "um/(mAh/cm^2)", "4.85 um/(mAh/cm^2)"),
+        Quantity("areal resistance", "ohm*m^2", "10 ohm*cm^2"),
+        Quantity("areal resistance per charge", "ohm*m^2/(mAh/cm^2)", "500 ohm*cm^2/(mAh/cm^2)"),
+        Quantity("parabolic constant", "(mAh/cm^2)^2/s", "1e-9 (mAh/cm^2)^2/s"),
         Quantity("compliance", "um/MPa", "1e-14 m/Pa"),
         Quantity("stack stiffness", "MPa/um", "1e13 Pa/m"),
         Quantity("temperature", "K", "298.15 K"),
@@ -222,6 +225,11 @@ Time = Annotated[float, quantity("time", "positive")]
 TimeOrZero = Annotated[float, quantity("time", "nonnegative")]
 Potential = Annotated[float, quantity("potential")]
 CurrentDensity = Annotated[float, quantity("current density", "positive")]
+TafelSlope = Annotated[float, quantity("potential", "positive")]
+ThicknessPerChargeOrZero = Annotated[float, quantity("thickness per charge", "nonnegative")]
+ArealResistanceOrZero = Annotated[float, quantity("areal resistance", "nonnegative")]
+FilmResistivityOrZero = Annotated[float, quantity("areal resistance per charge", "nonnegative")]
+ParabolicConstant = Annotated[float, quantity("parabolic constant", "positive")]
 ArealConductance = Annotated[float, quantity("areal conductance", "positive")]
 VolumetricConductance = Annotated[float, quantity("volumetric conductance", "positive")]
 Concentration = Annotated[float, quantity("concentration", "positive")]

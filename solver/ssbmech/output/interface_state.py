@@ -26,6 +26,9 @@ QUANTITIES = (
     "slip",
     "transmissivity",
     "current_density",
+    "oxidation_charge",
+    "film_resistance",
+    "oxidation_opening",
 )
 
 OPEN_GAP = 1e-3
@@ -76,6 +79,8 @@ class InterfaceStatistics:
         open, closed_debonded: shares that are broken (r > BROKEN), with and without a gap wider than OPEN_GAP.
         active: mean transmissivity.
         crack_volume: integral of the crack opening [µm³].
+        film_resistance: mean resistance of the film [ohm m²].
+        oxidation_opening: mean opening by oxidation [µm].
     """
 
     area: float
@@ -85,6 +90,8 @@ class InterfaceStatistics:
     closed_debonded: float
     active: float
     crack_volume: float
+    film_resistance: float
+    oxidation_opening: float
 
 
 class InterfaceProbe:
@@ -155,13 +162,16 @@ class InterfaceProbe:
                 w[is_open].sum(),
                 w[debonded & ~is_open].sum(),
                 (w * state["transmissivity"][facets]).sum(),
+                (w * state["film_resistance"][facets]).sum(),
+                (w * state["oxidation_opening"][facets]).sum(),
                 (w * state.crack_opening()[facets]).sum(),
             ]
         )
         total = self.model.setting.mesh.comm.allreduce(sums)
         area, volume = float(total[0]), float(total[-1])
-        damaged, delaminated, opened, closed, active = total[1:-1] / area if area > 0 else total[1:-1]
-        return InterfaceStatistics(area, damaged, delaminated, opened, closed, active, volume)
+        means = total[1:-1] / area if area > 0 else total[1:-1]
+        damaged, delaminated, opened, closed, active, film, opening = map(float, means)
+        return InterfaceStatistics(area, damaged, delaminated, opened, closed, active, volume, film, opening)
 
     def active_facets(self) -> npt.NDArray[np.bool_]:
         """Mask of the facets with charge transfer (CAM | SE); without electrochemistry, of all facets."""
@@ -184,6 +194,13 @@ def _quantity(model: Model, pair: Pair, name: str) -> Any:
         return law.transmissivity() if law is not None else 0.0
     if name == "current_density":
         return law.current() if law is not None else 0.0
+    if name == "film_resistance":
+        return transfer.resistance() if transfer is not None else 0.0
+    if name in ("oxidation_charge", "oxidation_opening"):
+        if pair not in model.oxidation:
+            return 0.0
+        history = model.oxidation[pair].history
+        return history.new if name == "oxidation_charge" else history.opening()
     if cohesion is None:
         return 0.0
     damage, broken = cohesion.new_damage()

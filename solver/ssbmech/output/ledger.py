@@ -3,9 +3,11 @@
 Energy, with compression work counted as work done on the electrode:
 
     electrical work + external work = Δ(chemical + elastic + interface + contact energy)
-                                      + fracture + viscous + friction + plastic + ohmic + kinetic + diffusion dissipation
+                                      + fracture + viscous + friction + plastic + ohmic + kinetic + film + diffusion dissipation
+                                      + energy taken up by oxidation
 
-The chemical work −∫σ : dε_ch is what lithium does on the mechanics; with it the mechanical part closes for itself:
+The chemical work −∫σ : dε_ch + ∫t_n dg is what lithium, and the opening g of oxidised faces, do on the mechanics; with it the mechanical
+part closes for itself:
 
     external work + chemical work = Δ(elastic + interface + contact energy) + fracture + viscous + friction + plastic dissipation
 
@@ -38,7 +40,14 @@ MECHANICAL_SINKS = (
 ROUNDING = 1e-9
 """pJ; errors are relative to no less: at the start, without load, all energies are rounding."""
 
-ELECTRICAL_SINKS = ("chemical_energy", "ohmic_dissipation", "kinetic_dissipation", "diffusion_dissipation")
+ELECTRICAL_SINKS = (
+    "chemical_energy",
+    "ohmic_dissipation",
+    "kinetic_dissipation",
+    "film_dissipation",
+    "diffusion_dissipation",
+    "oxidation_energy",
+)
 
 
 @dataclass
@@ -49,7 +58,8 @@ class Balance:
         energy: name -> accumulated or stored energy.
         energy_error: of the whole balance, relative to the energy turned over.
         mechanical_error: of the mechanical part, relative to the mechanical energy turned over.
-        lithium_error: lithium that left the active material against charge passed, relative to the charge turned over.
+        lithium_error: lithium that left the active material against charge passed without that of oxidation, relative to the charge
+            turned over.
         charge_error: charge through the separator against charge passed, likewise.
     """
 
@@ -74,6 +84,7 @@ class Ledger:
             kind: {n: compat.form(f, maps) for n, f in group.items()} for kind, group in forms.items()
         }
         self._content = [compat.form(term.content(), maps) for term in model.lithium.values()]
+        self._oxidised = [compat.form(term.charge(), maps) for term in model.oxidation.values()]
         self._separator = None
         if model.counter is not None:
             counter = model.counter
@@ -84,6 +95,7 @@ class Ledger:
         self._force: Any = None
         self._potential = 0.0
         self._lithium_start: float | None = None
+        self._oxidised_start = 0.0
         self._turnover = self._charge = self._separator_charge = 0.0
 
     def _sum(self, value: float) -> float:
@@ -101,6 +113,10 @@ class Ledger:
     def lithium_content(self) -> float:
         """Lithium in the active material [pC]."""
         return sum(self._sum(fem.assemble_scalar(form)) for form in self._content)
+
+    def oxidation_charge(self) -> float:
+        """Charge that has oxidised electrolyte, at the end of the current step [pC]."""
+        return sum(self._sum(fem.assemble_scalar(form)) for form in self._oxidised)
 
     def _separator_current(self) -> float:
         """Current that leaves the electrode through the separator [pA]."""
@@ -141,7 +157,7 @@ class Ledger:
             self._electrical(dt, first)
         self._power = power
         if self._lithium_start is None:
-            self._lithium_start = self.lithium_content()
+            self._lithium_start, self._oxidised_start = self.lithium_content(), self.oxidation_charge()
         return self._close()
 
     def _electrical(self, dt: float, first: bool) -> None:
@@ -168,6 +184,8 @@ class Ledger:
         largest = max(abs(t["electrical_work"]), abs(t["chemical_energy"]), scale)
         lithium = charge = 0.0
         if self._lithium_start is not None and self._turnover > 0:
-            lithium = abs(self._lithium_start - self.lithium_content() - self._charge) / self._turnover
+            left = self._lithium_start - self.lithium_content()
+            oxidised = self.oxidation_charge() - self._oxidised_start
+            lithium = abs(left + oxidised - self._charge) / self._turnover
             charge = abs(self._separator_charge - self._charge) / self._turnover
         return Balance(dict(t), abs(whole) / largest, abs(mechanical) / scale, lithium, charge)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ssbmech.evolution import MAH_PER_CM2, Evolution
+from ssbmech.constants import MAH_PER_CM2
+from ssbmech.evolution import Evolution
 from ssbmech.model import Model
 from ssbmech.output.cells import CellProbe, CellState
 from ssbmech.output.interface_state import InterfaceState
@@ -20,7 +21,8 @@ from ssbmech.solve.stepping import Accepted
 ENERGIES = (
     "elastic_energy", "interface_energy", "contact_energy", "multiplier_work", "fracture_dissipation",
     "viscous_dissipation", "friction_dissipation", "plastic_dissipation", "external_work", "chemical_work", "electrical_work",
-    "ohmic_dissipation", "kinetic_dissipation", "diffusion_dissipation", "chemical_energy",
+    "ohmic_dissipation", "kinetic_dissipation", "film_dissipation", "diffusion_dissipation", "chemical_energy",
+    "oxidation_energy",
 )  # fmt: skip
 
 SERIES: dict[str, str] = {
@@ -32,7 +34,8 @@ SERIES: dict[str, str] = {
     "active_fraction": "-", "crack_volume": "um^3", "largest_penetration": "um", "grain_boundary_area": "um^2",
     "grain_boundary_damaged_fraction": "-", "grain_boundary_delaminated_fraction": "-",
     "grain_boundary_open_fraction": "-", "grain_boundary_crack_volume": "um^3", "isolated_fraction": "-",
-    "wall_penetration": "um", "wall_contact_fraction": "-",
+    "wall_penetration": "um", "wall_contact_fraction": "-", "oxidation_charge": "C", "oxidation_capacity": "mAh/g",
+    "film_resistance": "ohm m^2", "oxidation_opening": "um", "collector_contact_resistance": "ohm m^2",
     "mean_volumetric_strain": "-", "maximum_principal_stress": "MPa",
     "maximum_plastic_strain": "-", "mean_plastic_strain": "-", "yielded_fraction": "-",
     **dict.fromkeys(ENERGIES, "pJ"),
@@ -117,6 +120,7 @@ class Measurements:
             "rest_thickness_change": model.platen.rest_thickness_change if model.platen else 0.0,
             **self._interfaces(evolution.interface_state()),
             **self._walls(),
+            **self._oxidation(mass),
             **self._bodies(cells),
             **self._balances(),
             "newton_iterations": accepted.newton if accepted else evolution.system.timings.newton,
@@ -144,6 +148,7 @@ class Measurements:
             "interface_area": s.area, "damaged_fraction": s.damaged, "delaminated_fraction": s.delaminated,
             "open_fraction": s.open, "closed_debonded_fraction": s.closed_debonded, "active_fraction": s.active,
             "crack_volume": s.crack_volume, "largest_penetration": float(state.penetration.max(initial=0.0)),
+            "film_resistance": s.film_resistance, "oxidation_opening": s.oxidation_opening,
             **self._grain_boundaries(state), "isolated_fraction": self._reach.isolated_fraction(state),
         }  # fmt: skip
 
@@ -164,6 +169,15 @@ class Measurements:
         return {
             "wall_penetration": figures.penetration if figures else 0.0,
             "wall_contact_fraction": figures.contact_fraction if figures else 0.0,
+        }
+
+    def _oxidation(self, mass: float) -> dict[str, float]:
+        """Charge of oxidation, per mass of active material too, and 1/g of the contact with the collector; zeros without."""
+        charge, contact = self.evolution.ledger.oxidation_charge(), self.model.collector_contact
+        return {
+            "oxidation_charge": charge * 1e-12,
+            "oxidation_capacity": charge / 3.6e12 / mass if mass > 0 else 0.0,
+            "collector_contact_resistance": contact.resistance if contact is not None else 0.0,
         }
 
     def _bodies(self, cells: CellState) -> dict[str, float]:

@@ -3,22 +3,26 @@
 One broken field φ holds the electric potential: the ionic one against the zero of the electrolyte in ionic conductors, and in
 electronic conductors the potential against the collector, so that the electronic potential is φ_s = φ + V with the collector
 potential V as one global unknown. The differences within a particle are of the order of a mV, those between particle and electrolyte
-of several V; kept apart, neither is lost in the rounding of the other. V's equation is that the charge-transfer currents add up
-to the imposed one.
+of several V; kept apart, neither is lost in the rounding of the other. V's equation is that the currents through
+the faces of the active material add up to the imposed one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import ufl
 
 from ssbmech.domain.interfaces import Pair
-from ssbmech.materials.kinetics import butler_volmer, transmissivity
+from ssbmech.materials.contact_law import ContactLaw
+from ssbmech.materials.kinetics import butler_volmer
 from ssbmech.physics.cohesion import Cohesion
+from ssbmech.physics.contact import interface_transmissivity, remember_pressure
+from ssbmech.physics.film import FilmPoints
 from ssbmech.physics.kinematics import area_stretch, referred_gradient
-from ssbmech.physics.setting import Energy, Setting
+from ssbmech.physics.oxidation import OxidationCharge
+from ssbmech.physics.setting import Energy, LocalState, Setting
 
 
 @dataclass
@@ -54,7 +58,10 @@ class Conduction:
 
 @dataclass
 class Wiring:
-    """∫ g φ ψ dx over one active phase: unresolved carbon joins every point of it to the collector (where φ = 0).
+    """∫ g (φ − w)(ψ − ω) dx over one active phase: unresolved carbon joins every point of it to the collector (where φ = 0).
+
+    w is the potential of the carbon against the collector, with its own global equation where their contact has a resistance
+    (:mod:`ssbmech.physics.collector_contact`), else zero.
 
     Attributes:
         conductance: g [pA/(V µm³)].
@@ -64,18 +71,25 @@ class Wiring:
     phase: str
     conductance: float
 
+    def _drop(self) -> Any:
+        wire = self.setting["wire_potential"].value if "wire_potential" in self.setting else 0.0
+        return self.setting["potential"].value - wire
+
     def residual(self) -> dict[str, ufl.Form]:
-        phi = self.setting["potential"]
-        return {"potential": self.conductance * phi.value * phi.test * self.setting.dx_nodal(self.phase)}
+        dx, current = self.setting.dx_nodal(self.phase), self.conductance * self._drop()
+        rows = {"potential": current * self.setting["potential"].test * dx}
+        if "wire_potential" in self.setting:
+            rows["wire_potential"] = -current * self.setting["wire_potential"].test * dx
+        return rows
 
     def energies(self) -> list[Energy]:
-        form = self.conductance * self.setting["potential"].value ** 2 * self.setting.dx_nodal(self.phase)
+        form = self.conductance * self._drop() ** 2 * self.setting.dx_nodal(self.phase)
         return [Energy("ohmic_dissipation", "power", form)]
 
 
 @dataclass
 class ChargeTransfer:
-    """∫ i (ψ⁺ + W − ψ⁻ + w⁺) dS: Butler-Volmer current i from the active material ('+') into the ionic conductor ('−').
+    """∫ i (ψ⁺ + W − ψ⁻ + w⁺) dS: Butler-Volmer current i = a j from the active material ('+') into the ionic conductor ('−').
 
     The same i leaves as charge from φ, as lithium from the conservation row, and sums up to the current of the collector (W is its
     test function): charge passed is lithium passed.
@@ -84,8 +98,10 @@ class ChargeTransfer:
         open_circuit: U of the active material, curve of x [V].
         exchange: exchange current density, curve of x [A/m²].
         alpha: anodic transfer coefficient.
-        contact_pressure_scale: p_0 of the transmissivity [MPa].
+        contact: law of the transmissivity.
         cohesion: the interface's mechanics, None when the model has none (then the face conducts fully).
+        film_resistance: R_0 of a film that is there from the start [ohm m²].
+        oxidation: what adds to the film; None without a reaction.
     """
 
     setting: Setting
@@ -93,9 +109,19 @@ class ChargeTransfer:
     open_circuit: Any
     exchange: Any
     alpha: float
-    contact_pressure_scale: float
+    contact: ContactLaw
     thermal_voltage: float
     cohesion: Cohesion | None = None
+    film_resistance: float = 0.0
+    oxidation: OxidationCharge | None = None
+    _film: FilmPoints | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        remember_pressure(self.cohesion, self.contact)
+        grows = self.oxidation is not None and self.oxidation.law.film_resistivity > 0.0
+        if self.film_resistance > 0.0 or grows:
+            given = (self.overpotential(), self._exchange(), self.resistance())
+            self._film = FilmPoints(self.setting, self.pair, self.alpha, self.thermal_voltage, *given)
 
     def overpotential(self) -> Any:
         """η = φ_s − φ_e + µ/F [V], µ/F = −U(x) + s."""
@@ -105,13 +131,24 @@ class ChargeTransfer:
         return phi("+") + collector("+") - phi("-") + s("+") - open_circuit
 
     def transmissivity(self) -> Any:
-        return interface_transmissivity(self.cohesion, self.contact_pressure_scale)
+        return interface_transmissivity(self.cohesion, self.contact)
 
     def current(self) -> Any:
         """i [pA/µm²] per area of the mesh, positive while lithium leaves the active material."""
-        exchange = self.exchange.ufl(self.setting["stoichiometry"].value("+"))
-        density = butler_volmer(self.overpotential(), exchange, self.alpha, self.thermal_voltage)
-        return self.transmissivity() * area_stretch(self.setting) * density
+        return self.transmissivity() * area_stretch(self.setting) * self.density()
+
+    def density(self) -> Any:
+        """j [A/m²] per area of contact."""
+        if self._film is not None:
+            return self._film.density()
+        return butler_volmer(self.overpotential(), self._exchange(), self.alpha, self.thermal_voltage)
+
+    def resistance(self) -> Any:
+        """R of the film [ohm m²]."""
+        return self.film_resistance + (0.0 if self.oxidation is None else self.oxidation.resistance())
+
+    def _exchange(self) -> Any:
+        return self.exchange.ufl(self.setting["stoichiometry"].value("+"))
 
     def residual(self) -> dict[str, ufl.Form]:
         psi, w = self.setting["potential"].test, self.setting["stoichiometry"].test
@@ -125,8 +162,18 @@ class ChargeTransfer:
         }
 
     def energies(self) -> list[Energy]:
-        form = self.current() * self.overpotential() * self.setting.dS(self.pair)
-        return [Energy("kinetic_dissipation", "power", form)]
+        dS, current = self.setting.dS(self.pair), self.current()
+        if self._film is None:
+            return [Energy("kinetic_dissipation", "power", current * self.overpotential() * dS)]
+        drop = self.density() * self.resistance()
+        return [
+            Energy("kinetic_dissipation", "power", current * (self.overpotential() - drop) * dS),
+            Energy("film_dissipation", "power", current * drop * dS),
+        ]
+
+    def states(self) -> list[LocalState]:
+        """The film, where there is one."""
+        return [] if self._film is None else [self._film]
 
 
 @dataclass
@@ -135,17 +182,20 @@ class ContactConductance:
 
     Attributes:
         conductance: g of a fully conducting face [pA/(V µm²) = S/m²].
-        contact_pressure_scale: p_0 of the transmissivity [MPa].
+        contact: law of the transmissivity.
     """
 
     setting: Setting
     pair: Pair
     conductance: float
-    contact_pressure_scale: float
+    contact: ContactLaw
     cohesion: Cohesion | None = None
 
+    def __post_init__(self) -> None:
+        remember_pressure(self.cohesion, self.contact)
+
     def transmissivity(self) -> Any:
-        return interface_transmissivity(self.cohesion, self.contact_pressure_scale)
+        return interface_transmissivity(self.cohesion, self.contact)
 
     def current(self) -> Any:
         """Current density from '+' to '−' [pA/µm²]."""
@@ -196,11 +246,3 @@ class CounterElectrode:
     def energies(self) -> list[Energy]:
         form = -self.current() * self.setting["potential"].value * self.ds
         return [Energy("kinetic_dissipation", "power", form)]
-
-
-def interface_transmissivity(cohesion: Cohesion | None, pressure_scale: float) -> Any:
-    """a of an interface; 1 where the model has no mechanics."""
-    if cohesion is None:
-        return 1.0
-    _, broken = cohesion.new_damage()
-    return transmissivity(broken, cohesion.contact_pressure(), pressure_scale)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ufl
 from dolfinx import fem
@@ -16,21 +16,29 @@ from ssbmech.physics.interface_points import InterfacePoints
 from ssbmech.physics.kinematics import current_normal
 from ssbmech.physics.setting import Energy, LocalState, Setting
 
+if TYPE_CHECKING:
+    from ssbmech.physics.contact import LargestPressure
+    from ssbmech.physics.oxidation import OxidationCharge
+
 _UNBROKEN = 1e-12
 """A smaller broken fraction counts as none where it divides."""
 
 
 @dataclass
 class Cohesion:
-    """∫ t([u]) · [v] dS over the interfaces of one pair of phases, [u] = u⁻ − u⁺, n = n⁺ pointing from '+' to '−'.
+    """∫ t(w) · [v] dS over the interfaces of one pair of phases, [u] = u⁻ − u⁺, n = n⁺ pointing from '+' to '−'.
+
+    The law sees w = [u], and where the '−' side loses volume to a reaction w = [u] + g n with the opening g without stress.
 
     Attributes:
         damage: d at the beginning of the step, at the quadrature points of the interface mesh.
         friction: between what is broken; None for smooth faces.
         tolerance: overlap [µm] above which multipliers carry the contact; None for a penalty alone.
+        oxidation: gives g at small strain; None without a reaction.
         slip: s at the beginning of the step, likewise; None without friction. It is kept in fixed axes and projected on the faces as
             they lie: exact at small strain, and at finite strain for faces that turn by small angles between slip and stick.
         contact: the multipliers; None without a tolerance.
+        largest: the largest pressure on broken faces, where a contact law asks for it.
     """
 
     setting: Setting
@@ -39,14 +47,22 @@ class Cohesion:
     damage: fem.Function
     friction: CoulombFriction | None = None
     tolerance: float | None = None
+    oxidation: OxidationCharge | None = None
     slip: fem.Function | None = field(init=False, default=None)
     contact: ContactMultiplier | None = field(init=False, default=None)
+    largest: LargestPressure | None = field(init=False, default=None)
     _parts: tuple[Any, Any] = field(init=False)
     _states: list[LocalState] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         u = self.setting["displacement"]
         self._parts = (u.value("-") - u.value("+"), u.previous("-") - u.previous("+"))
+        if self.oxidation is not None:
+            openings = (self.oxidation.opening(), self.oxidation.old_opening())
+            self._parts = (
+                self._parts[0] + openings[0] * self.normal,
+                self._parts[1] + openings[1] * self.normal,
+            )
         if self.tolerance is not None:
             self.contact = ContactMultiplier(self, self.tolerance)
             self._states.append(self.contact)
@@ -57,11 +73,12 @@ class Cohesion:
 
     @property
     def jump(self) -> Any:
+        """w [µm]."""
         return self._parts[0]
 
     @property
     def old_jump(self) -> Any:
-        """The jump at the beginning of the step."""
+        """w at the beginning of the step [µm]."""
         return self._parts[1]
 
     @property
@@ -105,6 +122,18 @@ class Cohesion:
         """The same at the beginning of the step."""
         return self.law.contact_pressure(self.old_jump, self.normal, self._old_multiplier)
 
+    def old_normal_traction(self) -> Any:
+        """t_n [MPa] at the beginning of the step, tension positive."""
+        traction = self.law.traction(self.old_jump, self.normal, self.damage("+"), self._old_multiplier)
+        return ufl.dot(traction, self.normal)
+
+    def opening_work(self) -> Any:
+        """∫ t_n dg over the step [MPa µm], trapezoidal: work of the reaction on the mechanics."""
+        if self.oxidation is None:
+            return 0.0
+        mean = 0.5 * (ufl.dot(self.traction(), self.normal) + self.old_normal_traction())
+        return mean * (self.oxidation.opening() - self.oxidation.old_opening())
+
     def residual(self) -> dict[str, ufl.Form]:
         v = self.setting["displacement"].test
         return {"displacement": ufl.dot(self.traction(), v("-") - v("+")) * self.setting.dS(self.pair)}
@@ -134,7 +163,7 @@ class Cohesion:
 
     def states(self) -> list[LocalState]:
         """The slip, where there is friction, and the multipliers. Slip first: it follows from the λ of the step that ends."""
-        return self._states
+        return self._states if self.largest is None else [*self._states, self.largest]
 
     # -- energies ------------------------------------------------------------------------------------------------
 
@@ -153,6 +182,8 @@ class Cohesion:
             out.append(Energy("viscous_dissipation", "increment", viscous * dS))
         if self.friction is not None:
             out += self._friction_energies(self.friction)
+        if self.oxidation is not None:
+            out.append(Energy("chemical_work", "increment", self.opening_work() * dS))
         return out
 
     def _multiplier_work(self) -> Any:

@@ -8,8 +8,9 @@ from typing import Any
 import ufl
 
 from ssbmech.domain.interfaces import Pair
-from ssbmech.physics.charge import interface_transmissivity
+from ssbmech.materials.contact_law import ContactLaw
 from ssbmech.physics.cohesion import Cohesion
+from ssbmech.physics.contact import interface_transmissivity, remember_pressure
 from ssbmech.physics.kinematics import area_stretch
 from ssbmech.physics.lithium import Lithium
 from ssbmech.physics.setting import Energy, Setting
@@ -26,18 +27,21 @@ class LithiumTransfer:
     Attributes:
         lithium: of the phases on the '+' and the '−' side.
         conductance: g of a face that passes lithium fully [pA/(V µm²) = S/m²].
-        contact_pressure_scale: p_0 of the transmissivity a [MPa].
+        contact: law of the transmissivity a.
     """
 
     setting: Setting
     pair: Pair
     lithium: tuple[Lithium, Lithium]
     conductance: float
-    contact_pressure_scale: float
+    contact: ContactLaw
     cohesion: Cohesion | None = None
 
+    def __post_init__(self) -> None:
+        remember_pressure(self.cohesion, self.contact)
+
     def transmissivity(self) -> Any:
-        return interface_transmissivity(self.cohesion, self.contact_pressure_scale)
+        return interface_transmissivity(self.cohesion, self.contact)
 
     def jump(self) -> Any:
         """[µ/F] = µ⁺/F − µ⁻/F, with µ/F = −U(x) + s [V]."""

@@ -77,6 +77,9 @@ class LocalState:
         """Change what a solve keeps; called after every solve. Whether the solve has to be repeated, the same on all ranks."""
         return False
 
+    def conclude(self) -> None:
+        """Evaluate what becomes history, for states that follow from others; called for all of them before any is accepted."""
+
     def accept(self) -> None:
         """Make them the history of the next step; called when a step is accepted, with the fields still current."""
 

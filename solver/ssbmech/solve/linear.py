@@ -59,7 +59,13 @@ _DIRECT: dict[str, Any] = {
 
 _SPLITS = {
     "mechanics": ("displacement", *PLATES),
-    "electrochemistry": ("potential", "stoichiometry", "stress_potential", "collector_potential"),
+    "electrochemistry": (
+        "potential",
+        "stoichiometry",
+        "stress_potential",
+        "collector_potential",
+        "wire_potential",
+    ),
 }
 
 

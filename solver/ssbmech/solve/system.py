@@ -197,6 +197,8 @@ class CoupledSystem:
     def accept(self) -> None:
         """Accept the step: local states and fields become history."""
         for state in self.states:
+            state.conclude()
+        for state in self.states:
             state.accept()
         for unknown in self.unknowns.values():
             unknown.accept()

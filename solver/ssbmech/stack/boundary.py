@@ -103,7 +103,7 @@ def potential_constraints(
     tagged: TaggedMesh,
     bodies: Bodies,
     broken: BrokenSpace,
-    collector: str,
+    collector: str | None,
     electronic: Sequence[str],
     separator: str | None,
     ionic: Sequence[str],
@@ -111,6 +111,7 @@ def potential_constraints(
     """Electronic conductors on the collector have its potential, ionic ones on the separator are at zero; all are zeros.
 
     Args:
+        collector: face held at the collector's potential; None where the contact has a resistance.
         separator: face held at φ_e = 0; None when the counter electrode has kinetics of its own.
 
     Returns:
@@ -118,7 +119,7 @@ def potential_constraints(
     """
     at_collector: Ints = np.zeros(0, dtype=np.int32)
     at_separator: Ints = np.zeros(0, dtype=np.int32)
-    if collector in tagged.faces:
+    if collector is not None and collector in tagged.faces:
         at_collector = face_dofs(tagged, broken, collector, bodies.of_phases(electronic))
     if separator is not None:
         at_separator = face_dofs(tagged, broken, separator, bodies.of_phases(ionic))
