@@ -184,12 +184,11 @@ def face_state(
     (means over a facet); of one with mechanics alone that which follows from the saved damage and traction by the same law.
     """
     count = facets.facets.size
-    scale, opened = np.ones(count), np.zeros(count)
+    opened = np.zeros(count)
     for pair, contact in structure.contacts.items():
-        here = facets.pair == setting.pair_number[pair]
-        scale[here], opened[here] = contact.pressure_scale, float(contact.initially_open)
+        opened[facets.pair == setting.pair_number[pair]] = float(contact.initially_open)
     if saved is None or saved.faces is None or case is None or "mechanics" not in case.numerics.physics:
-        return FaceState.of_bond(opened, np.zeros(count), scale)
+        return _by_law(structure, setting, facets, opened, np.zeros(count))
     dim = structure.tagged.dim
     tree = cKDTree(saved.faces[:, :dim])
     distance, row = tree.query(_centres(structure.bodies, setting, facets)[:, :dim])
@@ -198,7 +197,18 @@ def face_state(
     pressure = np.maximum(-traction, 0.0)
     if "electrochemistry" in case.numerics.physics:
         return FaceState(np.clip(through, 0.0, 1.0), broken, pressure)
-    return FaceState.of_bond(np.clip(broken, 0.0, 1.0), pressure, scale)
+    return _by_law(structure, setting, facets, np.clip(broken, 0.0, 1.0), pressure)
+
+
+def _by_law(
+    structure: Structure, setting: Setting, facets: InterfaceFacets, broken: Floats, pressure: Floats
+) -> FaceState:
+    """From broken fraction and pressure [MPa]; a law with hysteresis goes by its loading curve, the largest pressure not being saved."""
+    through = np.ones_like(broken)
+    for pair, contact in structure.contacts.items():
+        here = facets.pair == setting.pair_number[pair]
+        through[here] = contact.law.transmissivity(broken[here], pressure[here])
+    return FaceState(through, broken, pressure)
 
 
 def _centres(bodies: Bodies, setting: Setting, facets: InterfaceFacets) -> Any:

@@ -16,7 +16,8 @@ from ssbmech.case.curves import ConstantCurve, Curve
 from ssbmech.domain.bodies import Bodies, assign_bodies
 from ssbmech.domain.interfaces import Pair
 from ssbmech.domain.mesh import TaggedMesh
-from ssbmech.materials.kinetics import transmissivity
+from ssbmech.interface_terms import contact_law
+from ssbmech.materials.contact_law import ContactLaw
 from ssbmech.model import ordered_pairs
 
 Carrier = Literal["ionic", "electronic"]
@@ -56,12 +57,12 @@ class Contact:
 
     Attributes:
         conductance: g of a face that conducts fully [pA/(V µm²) = S/m²]; PERFECT: the potential does not jump.
-        pressure_scale: p_0 of the transmissivity of broken faces [MPa].
+        law: how broken faces conduct that are pressed together.
         initially_open: the faces touch but do not stick, and conduct nothing until they are pressed.
     """
 
     conductance: float
-    pressure_scale: float = 1.0
+    law: ContactLaw = ContactLaw()
     initially_open: bool = False
 
 
@@ -78,11 +79,6 @@ class FaceState:
     transmissivity: Floats
     broken_fraction: Floats
     contact_pressure: Floats
-
-    @classmethod
-    def of_bond(cls, broken: Floats, pressure: Floats, scale: Floats) -> FaceState:
-        """From broken fraction, pressure [MPa] and p_0 [MPa], by the law of the faces."""
-        return cls(transmissivity(broken, pressure / scale, 1.0), broken, pressure)
 
 
 def facet_conductance(contact: Contact, faces: FaceState) -> Floats:
@@ -153,7 +149,7 @@ def structure_of_case(case: Case, tagged: TaggedMesh) -> Structure:
         g = interface.contact_conductance
         if g is not None:
             broken = interface.cohesion.initially_open and "mechanics" in case.numerics.physics
-            contacts[pair] = Contact(g.conductance, g.contact_pressure_scale, broken)
+            contacts[pair] = Contact(g.conductance, contact_law(g), broken)
     bodies = assign_bodies(tagged, {name: phase.regions for name, phase in case.phases.items()})
     notes = []
     if case.electrons is not None and case.electrons.path == "wired":
