@@ -62,7 +62,7 @@ class Contact:
     """
 
     conductance: float
-    law: ContactLaw = ContactLaw()
+    law: ContactLaw = field(default_factory=ContactLaw)
     initially_open: bool = False
 
 
