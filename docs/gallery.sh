@@ -2,6 +2,7 @@
 # Makes the pictures of the README with the program itself: meshes, the full demo, and coarse variants of the cases (25 minutes on 2
 # cores). `docs/gallery.sh meshes` makes those of the meshes only (a minute), `docs/gallery.sh mechanisms` those of docs/mechanisms.md (20 minutes),
 # `docs/gallery.sh transport` that of docs/transport.md (a minute).
+# `docs/gallery.sh counter_electrodes` those of counter electrodes and the blend.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 mkdir -p docs/images runs/gallery
@@ -46,6 +47,65 @@ transport() {
     cp runs/gallery/transport/transport.png docs/images/transport.png
 }
 if [ "${1:-all}" = transport ]; then transport && exit; fi
+counter_electrodes() {
+    for name in graphite lto lithium silicon lithium_jig lithium_pressure; do
+        ./ssbmech run "cases/counter_electrodes/$name.yaml" -o "runs/gallery/counter_$name" --overwrite --set output.report=false
+    done
+    ./ssbmech run cases/blend/case.yaml -o runs/gallery/blend --overwrite --set output.report=false
+    environment/exec.sh python3 - <<'FIGURES'
+from pathlib import Path
+
+import numpy as np
+
+from ssbmech_post import observables, read_particles, read_series, style
+
+made, images = Path("runs/gallery"), Path("docs/images")
+series = {name: read_series(made / f"counter_{name}") for name in ("graphite", "lto", "lithium", "silicon", "lithium_jig", "lithium_pressure")}
+q = {name: each["areal_capacity"] for name, each in series.items()}
+change = {name: each["pressure_change"] for name, each in series.items()}
+with style.publication():
+    figure = style.new_figure(8.4, 3.4)
+    left, right = figure.subplots(1, 2)
+    for axes in (left, right):
+        axes.axhline(0.0, color=style.GREY, linewidth=0.8)
+        axes.set_xlabel("Areal capacity (mAh/cm²)")
+        axes.set_ylabel("ΔP (MPa)")
+    for name, text, colour in (("graphite", "NCM811 | graphite", style.BLUE), ("lto", "NCM811 | Li4Ti5O12", style.GREEN)):
+        left.plot(q[name], change[name], color=colour, label=text)
+    common = q["graphite"][q["graphite"] <= q["lto"].max()]
+    left.plot(common, np.interp(common, q["graphite"], change["graphite"]) - np.interp(common, q["lto"], change["lto"]),
+              color=style.RED, label="difference: graphite")
+    scale = np.interp(common, q["lithium"], change["lithium"] - np.interp(q["lithium"], q["lto"], change["lto"]))
+    scale = scale / np.maximum(np.interp(common, q["lithium"], series["lithium"]["rest_thickness_change"]), 1e-12)
+    left.plot(common, np.where(common > 0.0, scale, 0.0) * np.interp(common, q["graphite"], series["graphite"]["rest_thickness_change"]),
+              ":", color=style.BLACK, label="its thickness / compliance")
+    left.legend()
+    for name, text, colour in (("lithium", "Li, fixed gap", style.RED), ("lithium_jig", "Li, spring of 1e12 Pa/m", style.ORANGE),
+                               ("lithium_pressure", "Li, constant pressure", style.GREY), ("silicon", "Si, fixed gap", style.PURPLE)):
+        right.plot(q[name], change[name], color=colour, label=text)
+    right.legend()
+    style.save(figure, images / "counter_electrodes.png")
+style.save(observables.pressiometry(series["graphite"]), images / "pressiometry.png")
+blend, particles = read_series(made / "blend"), read_particles(made / "blend")
+style.save(observables.voltage_parts(blend), images / "voltage_parts.png")
+x, volume = particles.matrix("mean_stoichiometry"), particles.at(int(particles.steps[0]))["volume"]
+phases = np.array(particles.at(int(particles.steps[0])).text("phase"))
+with style.publication():
+    figure = style.new_figure(4.8, 5.0)
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    for phase, colour in (("LiCoO2", style.BLUE), ("NCM811", style.RED)):
+        chosen = phases == phase
+        upper.plot(blend["specific_capacity"], x[:, chosen] @ volume[chosen] / volume[chosen].sum(), color=colour, label=phase)
+    upper.set_ylabel("Mean lithium content x")
+    upper.legend()
+    lower.axhline(0.0, color=style.GREY, linewidth=0.8)
+    lower.plot(blend["specific_capacity"], blend["pressure_change"], color=style.BLACK)
+    lower.set_ylabel("ΔP (MPa)")
+    lower.set_xlabel("Specific capacity (mAh/g)")
+    style.save(figure, images / "blend.png")
+FIGURES
+}
+if [ "${1:-all}" = counter_electrodes ]; then counter_electrodes && exit; fi
 structure() { ./ssbmech mesh "cases/$1.yaml" -o "runs/gallery/$2.xdmf" --overwrite --set "mesh.microstructure.mesh_size=$3" "${@:4}"; }
 structure ncm811_lpscl/case spheres "{interface: 0.5 um, bulk: 1 um, neck: 2}"
 structure irregular_ncm811/case irregular "{interface: 0.5 um, bulk: 1 um}"
@@ -104,3 +164,4 @@ row.resize((row.width * 2 // 3, row.height * 2 // 3)).quantize(256).save("docs/i
 CRYSTALS
 mechanisms
 transport
+counter_electrodes

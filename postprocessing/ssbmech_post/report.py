@@ -11,7 +11,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from ssbmech_post import cycling, figures, render, style, view3d
+from ssbmech_post import cycling, figures, observables, render, style, view3d
 from ssbmech_post.cracks import crack_history, write_cracks
 from ssbmech_post.errors import RunFolderError
 from ssbmech_post.readers import (
@@ -47,6 +47,9 @@ _HEADLINE: dict[str, tuple[str, float, str]] = {
     "crack_volume_um3": ("Volume of the open gaps", 1.0, "µm³"),
     "largest_penetration_um": ("Largest overlap of closed faces", 1e3, "nm"),
     "isolated_fraction": ("Active material cut off", 100.0, "%"),
+    "open_circuit_potential_V": ("Open-circuit potential at the mean lithium content", 1.0, "V vs Li⁺/Li"),
+    "polarisation_V": ("Cell voltage less open-circuit voltage", 1e3, "mV"),
+    "counter_electrode_lithiation": ("Lithiation of the counter electrode", 1.0, ""),
     "grain_boundary_delaminated_fraction": ("Delaminated grain-boundary area", 100.0, "%"),
     "grain_boundary_open_fraction": ("Open grain-boundary area", 100.0, "%"),
     "grain_boundary_crack_volume_um3": ("Volume of cracks between grains", 1.0, "µm³"),
@@ -83,6 +86,12 @@ def _pictures(run: Path, series: Series, particles: Particles | RunFolderError) 
           if cycling.has_pulses(run) else []),
         _Picture("pressure.png", "Change of the stack pressure and displacement of the platen",
                  curve(lambda: figures.pressure(series))),
+        _Picture("pressiometry.png", "Operando pressiometry: voltage, change of the stack pressure and its slope",
+                 curve(lambda: observables.pressiometry(series))),
+        _Picture("voltage_parts.png", "What the voltage consists of: open-circuit voltage and overpotentials",
+                 curve(lambda: observables.voltage_parts(series))),
+        _Picture("current_distribution.png", "How the current is spread over the CAM|SE interfaces",
+                 curve(lambda: observables.current_distribution(run, series))),
         _Picture("interfaces.png", "State of the CAM|SE interface",
                  curve(lambda: figures.interfaces(series))),
         _Picture("cracks.png", "Area fraction of cracks in the section through the middle (numbers in cracks.csv)",

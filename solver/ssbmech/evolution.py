@@ -12,7 +12,8 @@ from ssbmech.constants import MAH_PER_CM2
 from ssbmech.model import Model
 from ssbmech.output.interface_state import InterfaceProbe, InterfaceState
 from ssbmech.output.ledger import Balance, Ledger
-from ssbmech.solve.stepping import Limit, Segment, StepControl
+from ssbmech.solve.stepping import Limit, Segment, StepControl, StepFailedError
+from ssbmech.stack.counter import CounterExhaustedError, CounterLayer, counter_layer
 from ssbmech.stack.platen import Platen
 
 _PRECISION = {"voltage": 1e-6, "potential": 1e-6, "state_of_charge": 1e-9, "stoichiometry": 1e-9}
@@ -30,6 +31,7 @@ class Evolution:
         self.charge = 0.0
         """Charge passed up to the last committed step [pC], positive on charge."""
         self.planned = model.case.planned()
+        self.counter: CounterLayer = _counter(model)
         self._time_step = 0.0
         self._elapsed = 0.0
         self._load_age = 0.0
@@ -40,13 +42,18 @@ class Evolution:
         self._state: InterfaceState | None = None
         self._balance: Balance | None = None
         if model.platen is not None:
-            model.platen.thickness = self._rest_thickness
+            model.platen.thickness = lambda: self.counter.thickness_change(self.charge_at_end())
+        model.collector.counter_potential = lambda: self.counter.potential(self.charge_at_end())
 
     # -- what the stepper asks -------------------------------------------------------------------------------------
 
     def set_time_step(self, seconds: float) -> None:
         self._time_step = seconds
         self.model.setting.time_step.value = seconds
+        if (
+            self.model.counter is not None
+        ):  # of the charge at the end of the step where its current is known, else by the last one
+            self.model.counter.exchange.value = self.counter.exchange(self.charge_at_end())
 
     def monitored(self) -> dict[str, float]:
         """What limits are about: voltage of the cell and potential of the cathode against lithium [V], size of the current [pA], size of
@@ -58,11 +65,12 @@ class Evolution:
         charge = self.charge_at_end()
         values = {
             "potential": potential,
-            "voltage": potential - model.collector.counter_potential,
+            "voltage": potential - self.counter.potential(charge),
             "current": abs(model.current()),
             "step_charge": abs(charge - self._charge_before),
             "state_of_charge": model.case.cell.initial_state_of_charge + charge / (3600.0 * model.one_c()),
         }
+        values |= self.counter.monitored(charge)
         if "stoichiometry" in self._watched:
             values["stoichiometry"] = self.ledger.lithium_content() / model.lithium_sites
         return values
@@ -156,10 +164,12 @@ class Evolution:
         starting += [k for loop, ends in leaving.items() if loop.first == planned.number for k in ends]
         if step.kind not in ("press", "rest"):
             limits += [limit for ends in leaving.values() for limit in ends]
+            limits += self._counter_limits(step.sign)
 
         def enter() -> None:
             self._watched = {limit.quantity for limit in (*limits, *starting)}
             self._charge_before = self.charge
+            self._require_counter(planned.number, step.kind, step.sign)
             self._enter_current(planned, current, durations[timed_by])
             values = self.monitored() if starting else {}
             for limit in starting:
@@ -223,7 +233,7 @@ class Evolution:
             if step.hold_potential is not None:
                 collector.impose_potential(step.hold_potential)
             elif step.hold is not None:
-                collector.impose_potential(step.hold + collector.counter_potential)
+                collector.impose_voltage(step.hold)
             full = self._whole or 3600.0
         else:
             if step.power_density is not None:
@@ -292,10 +302,23 @@ class Evolution:
             for name, plate in pressed.items():
                 plate.pressure = self._ramp_from[name] + share * (load.ramp_to - self._ramp_from[name])
 
-    def _rest_thickness(self) -> float:
-        """Thickness change of the rest of the cell at the end of the step, with the charge of the current iterate [µm]."""
-        curve = self.model.case.stack.counter_electrode.thickness_curve
-        return float(curve(self.charge_at_end() / self.model.area / MAH_PER_CM2))
+    # -- counter electrode -----------------------------------------------------------------------------------------
+
+    def _counter_limits(self, sign: int) -> list[Limit]:
+        """Ends of a step that lie in the counter electrode; in both directions where that of the current is not known."""
+        directions = (sign,) if sign else (1, -1)
+        return [
+            Limit(name, name, value, direction, 1e-9)
+            for direction in directions
+            for name, value in self.counter.limits(direction).items()
+        ]
+
+    def _require_counter(self, number: int, kind: str, sign: int) -> None:
+        """End the run where the counter electrode has no room, or no lithium, for a step."""
+        try:
+            self.counter.require_room(self.charge, sign)
+        except CounterExhaustedError as error:
+            raise StepFailedError(f"programme step {number} ({kind}): {error}") from error
 
     def stack_pressure(self) -> float:
         """P [MPa] of the last evaluated state."""
@@ -305,3 +328,9 @@ class Evolution:
         """Mean pressure on the plates at the sides [MPa]; nan where there are none."""
         pressures = [self._plate_pressure(name) for name in self.model.sides]
         return float(np.mean(pressures)) if pressures else float("nan")
+
+
+def _counter(model: Model) -> CounterLayer:
+    """The counter electrode of a model."""
+    block, cathode = model.case.stack.counter_electrode, 3600.0 * model.one_c()
+    return counter_layer(block, MAH_PER_CM2 * model.area, cathode, model.case.cell.temperature)

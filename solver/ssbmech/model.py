@@ -288,7 +288,10 @@ def _add_electrochemistry(model: Model) -> None:
         model.counter = CounterElectrode(
             setting,
             case.stack.separator,
-            counter.exchange_current_density,
+            fem.Constant(
+                setting.mesh, float(counter.exchange_current_density(counter.initial_lithiation or 0.0))
+            ),
+            counter.anodic_transfer_coefficient,
             voltage,
             _conductors(case, "ionic"),
         )
@@ -393,7 +396,6 @@ def _make_system(model: Model, axis: int) -> CoupledSystem:
             grounded,
             _conductors(case, "ionic"),
         )
-        model.collector.counter_potential = case.stack.counter_electrode.potential
         model.collector.conductance = model.one_c() / thermal_voltage(case.cell.temperature)
         equations["collector_potential"] = model.collector
         if "wire_potential" in setting:

@@ -22,6 +22,7 @@ from ssbmech.output.log import Log
 from ssbmech.output.series import PARTICLES, SERIES, Measurements, Table
 from ssbmech.output.summary import Progression, write_summary
 from ssbmech.solve.stepping import Accepted, StepFailedError, TimeStepper
+from ssbmech.stack.counter import LIMITS
 from ssbmech.wall_terms import describe_walls
 
 RUN_FILES = (
@@ -50,7 +51,10 @@ def run_case(case: Case, out: Path, overwrite: bool = False) -> int:
             (out / "case.yaml").write_text(case.dump(), encoding="utf-8")
         unreached = _say_what_is_solved(model, log)
         log.say("compiling forms (seconds to a minute the first time, cached afterwards) ...")
-        recorder = Recorder(Evolution(model), out, log, begin, unreached)
+        evolution = Evolution(model)
+        if model.lithium:
+            log.say(evolution.counter.describe(case.stack.counter_electrode.name))
+        recorder = Recorder(evolution, out, log, begin, unreached)
         recorder.run()
         if case.output.report and comm.rank == 0:
             _make_report(out, log)
@@ -192,6 +196,7 @@ class Recorder:
         cells = self.cells.evaluate()
         row = self.measurements.series_row(accepted, cells)
         self.series.add(row)
+        self._say_exhausted(accepted)
         for particle in self.measurements.particle_rows(accepted, cells):
             self.particles.add(particle)
         self.progression.add(row)
@@ -209,6 +214,14 @@ class Recorder:
         self._warn_of_overlap(float(row["wall_penetration"]))
         if accepted is not None:
             self.log.progress(self._share(accepted), _line(accepted, row))
+
+    def _say_exhausted(self, accepted: Accepted | None) -> None:
+        """A step that ends because of the counter electrode ended before what the programme asked for."""
+        if accepted is not None and accepted.ended in LIMITS:
+            y = LIMITS[accepted.ended]
+            self.log.say(
+                f"{accepted.ended} (y = {y:g}): ends programme step {accepted.segment.number}, t = {accepted.time:.6g} s"
+            )
 
     def _warn_of_tension(self, pressure: float) -> None:
         """Platens are bonded to the electrode in this model; in a cell they can only press."""

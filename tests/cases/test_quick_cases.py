@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ssbmech.case import load_case
@@ -34,8 +35,13 @@ QUICK = (
     "cccv/case",
     "gitt/case",
     "rate_test/case",
+    "counter_electrodes/lithium",
+    "counter_electrodes/graphite",
+    "counter_electrodes/lto",
 )
 LONGER = (
+    "counter_electrodes/lithium_jig",
+    "counter_electrodes/lithium_pressure",
     "irregular_ncm811/case",
     "polycrystal_ncm811/case",
     "polycrystal_ncm811/random",
@@ -163,6 +169,25 @@ def test_fixed_gap_tells_the_materials_apart(run: Run) -> None:
     assert ncm811 < -0.05
     assert lco > 0.2
     assert abs(ltvo) < 0.2 * min(abs(ncm811), abs(lco))
+
+
+def test_pressure_of_graphite_by_subtraction(run: Run) -> None:
+    """ΔP(NCM811|graphite) − ΔP(NCM811|Li4Ti5O12) is that of graphite: to that of lithium as their thicknesses in a linear stack."""
+    cells = {name: run(f"counter_electrodes/{name}").series for name in ("graphite", "lithium", "lto")}
+
+    def at(name: str, column: str) -> float:
+        """Where all three have passed 0.1 mAh/cm²."""
+        return float(np.interp(0.1, cells[name]["areal_capacity"], cells[name][column]))
+
+    change = {name: at(name, "pressure_change") for name in cells}
+    thickness = {name: at(name, "rest_thickness_change") for name in cells}
+    assert change["lto"] < 0.0 < change["graphite"] < change["lithium"]
+    assert thickness["lto"] == 0.0
+    assert thickness["lithium"] == pytest.approx(0.4849779, rel=1e-3)  # 4.849779 um per mAh/cm²
+    by_subtraction = (change["graphite"] - change["lto"]) / (change["lithium"] - change["lto"])
+    assert by_subtraction == pytest.approx(
+        thickness["graphite"] / thickness["lithium"], rel=2e-3
+    )  # 2e-5 found
 
 
 def test_delamination_falls_with_stack_pressure(run: Run) -> None:

@@ -79,7 +79,7 @@ def test_mechanics_alone(data: dict[str, Any]) -> None:
     assert case.numerics.physics == ["mechanics"]
     assert not case.electrochemistry
     assert case.active_materials == []
-    assert isinstance(case.stack.counter_electrode.thickness_change, LinearCurve)
+    assert isinstance(case.stack.counter_electrode.thickness_curve, LinearCurve)
     assert case_from_data(parse_scalar(case.dump())) == case
 
 

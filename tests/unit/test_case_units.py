@@ -36,6 +36,7 @@ CONVERSIONS = [
     ("specific capacity", "200 mAh/g", 200.0),
     ("areal capacity", "3 mAh/cm^2", 3.0),
     ("areal capacity", "3.6 C/cm^2", 1.0),
+    ("volumetric capacity", "0.84 Ah/cm^3", 840.0),
     ("thickness per charge", "4.85 um/(mAh/cm^2)", 4.85),
     ("compliance", "1e-14 m/Pa", 1e-2),
     ("stack stiffness", "1e13 Pa/m", 10.0),

@@ -286,7 +286,7 @@ TERMS: dict[str, tuple[Callable[[Bench], list[Any]], float]] = {
         ],
         1e-5,
     ),
-    "counter electrode": (lambda b: [CounterElectrode(b.setting, "z+", 8.0, VOLTAGE)], 1e-3),
+    "counter electrode": (lambda b: [CounterElectrode(b.setting, "z+", 8.0, 0.4, VOLTAGE)], 1e-3),
     "wiring": (lambda b: [Wiring(b.setting, "CAM", 11.0)], 1e-3),
 }
 
@@ -338,7 +338,7 @@ def test_tangent_of_everything_with_ties(shared_tmp_path: Path, degree: int) -> 
     terms += [
         lithium(s, "from_open_circuit_potential"),
         Wiring(s, "CAM", 11.0),
-        CounterElectrode(s, "z+", 8.0, VOLTAGE),
+        CounterElectrode(s, "z+", 8.0, 0.4, VOLTAGE),
     ]
     terms += [
         Conduction(s, "CAM", LinearCurve(slope=3.0, zero=-0.5), True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from ssbmech.case.checks_counter import check_counter_electrode
 from ssbmech.case.checks_materials import check_interfaces, check_phases, exactly_one
 from ssbmech.case.checks_mechanics import check_mechanics
 from ssbmech.case.checks_programme import check_load, check_programme, check_time_step
@@ -133,6 +134,7 @@ CHECKS: tuple[Check, ...] = (
     check_mechanics,
     check_electrochemistry,
     check_stack,
+    check_counter_electrode,
     check_programme,
     check_time_step,
 )

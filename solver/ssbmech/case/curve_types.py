@@ -373,3 +373,12 @@ ThicknessOfCharge = Annotated[
         per_argument=quantity("thickness per charge"),
     ),
 ]
+
+PotentialOfY = Annotated[Curve, CurveOf(quantity("potential"), quantity("pure number"), "y")]
+ExchangeCurrentOfY = Annotated[
+    Curve,
+    CurveOf(
+        quantity("current density", "positive"), quantity("pure number"), "y", clip=EXCHANGE_CURRENT_CLIP
+    ),
+]
+RelativeThicknessOfY = Annotated[Curve, CurveOf(quantity("pure number"), quantity("pure number"), "y")]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
+from ssbmech.case.electrode_layer import electrode_names
 from ssbmech.case.material_library import material_names
 from ssbmech.case.programme import KINDS
 from ssbmech.case.schema import Case
@@ -28,7 +30,8 @@ def json_schema() -> dict[str, Any]:
         steps = holder["properties"][key]
         steps["items"] = {"anyOf": [{"type": "string", "pattern": PATTERN}, steps["items"]]}
     _one_of(definitions, "Mesh", ("file", "microstructure"))
-    _with_material(definitions)
+    _with_material(definitions, "Phase", material_names())
+    _with_material(definitions, "CounterElectrode", electrode_names())
     partial = _loosened(copy.deepcopy(full))
     partial["properties"]["extends"] = EXTENDS
     loose = {name + _PARTIAL: _loosened(copy.deepcopy(body)) for name, body in definitions.items()}
@@ -42,16 +45,16 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def _with_material(definitions: dict[str, Any]) -> None:
-    """A phase that names a material need give nothing else but its regions."""
-    whole = definitions["WholePhase"] = definitions["Phase"]
-    definitions["Phase"] = {
+def _with_material(definitions: dict[str, Any], name: str, entries: Sequence[str]) -> None:
+    """A block that names an entry of the library (a phase its material) need not give what that gives."""
+    whole = definitions[f"Whole{name}"] = definitions[name]
+    definitions[name] = {
         "if": {"type": "object", "required": ["material"]},
-        "then": {"$ref": f"#/$defs/WholePhase{_PARTIAL}"},
-        "else": {"$ref": "#/$defs/WholePhase"},
+        "then": {"$ref": f"#/$defs/Whole{name}{_PARTIAL}"},
+        "else": {"$ref": f"#/$defs/Whole{name}"},
     }
     material = whole["properties"]["material"]
-    material["anyOf"] = [{"type": "string", "enum": list(material_names())}, *material["anyOf"]]
+    material["anyOf"] = [{"type": "string", "enum": list(entries)}, *material["anyOf"]]
 
 
 def _one_of(definitions: dict[str, Any], name: str, keys: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ssbmech.case import checks
 from ssbmech.case.curves import ROOM_TEMPERATURE
+from ssbmech.case.electrode_layer import fill_in_electrode
 from ssbmech.case.errors import CaseError, Problem, nearest
 from ssbmech.case.findings import placed, problem_of
 from ssbmech.case.material_phase import fill_in_materials
@@ -43,7 +44,7 @@ def case_from_data(data: Mapping[str, Any], folder: Path | None = None) -> Case:
 
 
 def _validated(document: Document, file: Path | None) -> Case:
-    unnamed = fill_in_materials(document)
+    unnamed = fill_in_materials(document) + fill_in_electrode(document)
     if unnamed:
         raise CaseError([problem if problem.file else placed(problem, document, file) for problem in unnamed])
     data = _with_densities(without_nulls(document.data))

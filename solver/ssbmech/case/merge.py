@@ -30,6 +30,8 @@ EXCLUSIVE: tuple[frozenset[str], ...] = tuple(
         "labels thresholds",
         "count diameter",
         "press rest charge discharge hold hold_potential repeat",
+        "capacity n_to_p_ratio",
+        "thickness_change relative_thickness_change",
     )
 )
 """Keys of which a block has one; a later file's choice replaces an earlier one's."""

@@ -27,7 +27,8 @@ ssbmech.schema.json`).
 **Quantities** are a number and a unit, `22.1 GPa`, `3.2e-14 m^2/s`; anything with the right dimension will
 do. A quantity without its unit is refused. Pure numbers have none.
 
-**Curves** (of the stoichiometry x, of the time t in a step, of the charge q passed) are one of
+**Curves** (of the stoichiometry x, of the lithiation y of the counter electrode, of the time t in a step, of
+the charge q passed) are one of
 
 ```yaml
 diffusivity: 1e-14 m^2/s                                    # the same everywhere
@@ -37,7 +38,7 @@ exchange_current_density: {table: i0.csv, unit: A/m^2, columns: [x, i0]}
 ```
 
 In a formula: numbers, the variable, `+ - * / ** ( )`, `exp log sqrt tanh sinh cosh tan sin cos asinh abs min
-max`, and `pi`, `T` (K), `F` (C/mol), `R` (J/(mol K)); t is in s and q in mAh/cm^2. Points and tables of x are
+max`, and `pi`, `T` (K), `F` (C/mol), `R` (J/(mol K)); t is in s and q in mAh/cm^2. Points and tables of x and y are
 joined by monotone cubics (PCHIP), those of lattice parameters by a smooth spline, and go straight on beyond
 their ends; those of t and q are joined by straight lines, and beyond the ends a pressure is held while a
 thickness goes straight on. Numbers in points take `unit` and, where the argument has a dimension,

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from ssbmech.case.base import Block, SourcedBlock
 from ssbmech.case.contact import ContactBlock
-from ssbmech.case.curve_types import PressureOfTime, ThicknessOfCharge
+from ssbmech.case.curve_types import (
+    ExchangeCurrentOfY,
+    PotentialOfY,
+    PressureOfTime,
+    RelativeThicknessOfY,
+    ThicknessOfCharge,
+)
 from ssbmech.case.curves import Curve, LinearCurve
 from ssbmech.case.units import (
+    ArealCapacity,
     ArealConductance,
     Compliance,
-    CurrentDensity,
-    Potential,
+    Length,
     PressureOrZero,
     StackStiffness,
+    VolumetricCapacity,
     VolumetricConductance,
 )
 
@@ -52,24 +59,62 @@ class Load(Block):
         return "fixed_gap" if self.fixed_gap else "stiffness"
 
 
+Lithiation = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
 class CounterElectrode(SourcedBlock):
-    """The other electrode, as a layer that is not meshed."""
+    """The other electrode, as a layer that is not meshed: one lithiation y, the same everywhere in it, that rises while the cell is
+    charged, y = initial_lithiation + q / capacity with the charge q per cross-section of the meshed piece. So it has no diffusion and
+    no ohmic drop of its own. A step of the programme ends when it is full (y = 1) or empty (y = 0). Without capacity there is no y:
+    potential and exchange current density are constants and lithium never runs out."""
 
     name: str = Field(default="counter electrode", description="free text")
-    potential: Potential = Field(description="against Li")
-    exchange_current_density: CurrentDensity | None = Field(
-        default=None, description="omitted: no overpotential"
+    material: str | None = Field(
+        default=None,
+        exclude=True,
+        description="an electrode of the library (lithium, lithium_indium, graphite, lto, silicon, mxene) or a file like those (.yaml), "
+        "which gives what this block leaves out",
     )
-    thickness_change: ThicknessOfCharge = Field(
-        default=LinearCurve(slope=0.0),
-        description="of the charge q passed, positive when the cell is charged; of all that is not meshed",
+    potential: PotentialOfY = Field(description="against Li")
+    capacity: ArealCapacity | None = Field(
+        default=None, description="charge between y = 0 and y = 1; this or n_to_p_ratio"
+    )
+    n_to_p_ratio: Annotated[float, Field(gt=0.0)] | None = Field(
+        default=None,
+        description="capacity over that of the meshed cathode: its nominal capacity (cell.nominal_capacity), else all its sites",
+    )
+    initial_lithiation: Lithiation | None = Field(
+        default=None, description="y when the cell is assembled; with a capacity"
+    )
+    plated: bool = Field(
+        default=False, description="lithium is plated as metal: there is no full, y may pass 1"
+    )
+    exchange_current_density: ExchangeCurrentOfY | None = Field(
+        default=None, description="per cross-section; omitted: no overpotential"
+    )
+    anodic_transfer_coefficient: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+        default=0.5, description="of the reaction that takes lithium out of it"
+    )
+    thickness_change: ThicknessOfCharge | None = Field(
+        default=None,
+        description="of the charge q passed, positive when the cell is charged; of all that is not meshed; default none",
+    )
+    relative_thickness_change: RelativeThicknessOfY | None = Field(
+        default=None, description="instead: of y, times thickness; only differences count"
+    )
+    thickness: Length | None = Field(
+        default=None,
+        description="that the relative change is of; default: the dense active material, capacity / capacity_per_volume",
+    )
+    capacity_per_volume: VolumetricCapacity | None = Field(
+        default=None, description="of the dense active material without lithium"
     )
     compliance: Compliance = Field(default=0.0, description="of all that is not meshed")
 
     @property
     def thickness_curve(self) -> Curve:
-        """Thickness change [µm] of the charge passed [mAh/cm²], positive on charge."""
-        return self.thickness_change
+        """Thickness change [µm] of the charge passed [mAh/cm²], positive on charge; zero where it is not given so."""
+        return self.thickness_change if self.thickness_change is not None else LinearCurve(slope=0.0)
 
 
 class CollectorContact(ContactBlock):

@@ -150,7 +150,7 @@ def conversion(unit: str, quantity: Quantity) -> tuple[float, float]:
 _COMMON_UNITS = """
 Pa kPa MPa GPa bar N/mm^2 m cm mm um nm angstrom s min h d ms V mV A/m^2 mA/cm^2 uA/cm^2 W/m^2 mW/cm^2 S/m S/cm mS/cm S/m^2
 S/cm^2 ohm*cm^2 ohm*m^2 S/m^3 Pa/m MPa/um GPa/um J/m^2 N/m mJ/m^2 m^2/s cm^2/s um^2/s mol/m^3 mol/L m^3/mol cm^3/mol
-g/cm^3 kg/m^3 mAh/g mAh/cm^2 C/cm^2 um/(mAh/cm^2) m/Pa um/MPa K degC
+g/cm^3 kg/m^3 mAh/g mAh/cm^2 mAh/cm^3 C/cm^2 um/(mAh/cm^2) m/Pa um/MPa K degC
 """
 COMMON_UNITS = tuple(_COMMON_UNITS.split())
 
@@ -191,6 +191,7 @@ QUANTITIES: dict[str, Quantity] = {
         Quantity("density", "kg/m^3", "4.78 g/cm^3"),
         Quantity("specific capacity", "mAh/g", "200 mAh/g"),
         Quantity("areal capacity", "mAh/cm^2", "3 mAh/cm^2"),
+        Quantity("volumetric capacity", "mAh/cm^3", "840 mAh/cm^3"),
         Quantity("thickness per charge", "um/(mAh/cm^2)", "4.85 um/(mAh/cm^2)"),
         Quantity("areal resistance", "ohm*m^2", "10 ohm*cm^2"),
         Quantity("areal resistance per charge", "ohm*m^2/(mAh/cm^2)", "500 ohm*cm^2/(mAh/cm^2)"),
@@ -237,6 +238,7 @@ MolarVolume = Annotated[float, quantity("molar volume")]
 Density = Annotated[float, quantity("density", "positive")]
 SpecificCapacity = Annotated[float, quantity("specific capacity", "positive")]
 ArealCapacity = Annotated[float, quantity("areal capacity", "positive")]
+VolumetricCapacity = Annotated[float, quantity("volumetric capacity", "positive")]
 Compliance = Annotated[float, quantity("compliance", "nonnegative")]
 StackStiffness = Annotated[float, quantity("stack stiffness", "positive")]
 Temperature = Annotated[float, quantity("temperature", "positive")]

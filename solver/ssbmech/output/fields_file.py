@@ -105,7 +105,7 @@ class FieldsFile:
 
 
 class InterfaceFile:
-    """Writes the interface quantities as facet means on the interface mesh, and which facets are grain boundaries."""
+    """Writes the interface quantities as facet means on the interface mesh, and which are grain boundaries or have charge transfer."""
 
     def __init__(self, model: Model, path: Path) -> None:
         self._mesh: Any = model.setting.interface_mesh
@@ -113,10 +113,12 @@ class InterfaceFile:
         if self._mesh is None:
             return
         self._space = fem.functionspace(self._mesh.mesh, ("DG", 1))
-        names = (*QUANTITIES, "crack_opening", "grain_boundary")
+        names = (*QUANTITIES, "crack_opening", "grain_boundary", "charge_transfer")
         self.functions = {name: fem.Function(self._space, name=name) for name in names}
         boundary = np.array([GRAIN_BOUNDARY in pair for pair in model.facets.pairs], dtype=float)
         self._set("grain_boundary", boundary[model.facets.pair])
+        transfer = np.array([pair in model.transfer for pair in model.facets.pairs], dtype=float)
+        self._set("charge_transfer", transfer[model.facets.pair])
         self._writer = compat.vtx_writer(model.setting.mesh.comm, path, list(self.functions.values()))
 
     def write(self, time: float, state: InterfaceState) -> None:

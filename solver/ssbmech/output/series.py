@@ -14,8 +14,10 @@ from ssbmech.constants import MAH_PER_CM2
 from ssbmech.evolution import Evolution
 from ssbmech.model import Model
 from ssbmech.output.cells import CellProbe, CellState
+from ssbmech.output.distribution import current_distribution, weighted_deviation
 from ssbmech.output.interface_state import InterfaceState
 from ssbmech.output.isolation import Reach
+from ssbmech.output.voltage import LEAST_C_RATE, OVERPOTENTIALS, VoltageParts
 from ssbmech.solve.stepping import Accepted
 
 ENERGIES = (
@@ -36,6 +38,10 @@ SERIES: dict[str, str] = {
     "grain_boundary_open_fraction": "-", "grain_boundary_crack_volume": "um^3", "isolated_fraction": "-",
     "wall_penetration": "um", "wall_contact_fraction": "-", "oxidation_charge": "C", "oxidation_capacity": "mAh/g",
     "film_resistance": "ohm m^2", "oxidation_opening": "um", "collector_contact_resistance": "ohm m^2",
+    "active_material_fraction": "-", "stoichiometry_deviation": "-", "pressure_per_capacity": "MPa/(mAh/cm^2)",
+    "open_circuit_potential": "V", **dict.fromkeys(OVERPOTENTIALS, "V"), "counter_electrode_potential": "V",
+    "polarisation": "V", "counter_electrode_lithiation": "-", "interface_current_mean": "A/m^2",
+    "interface_current_deviation": "A/m^2", "interface_current_gini": "-",
     "mean_volumetric_strain": "-", "maximum_principal_stress": "MPa",
     "maximum_plastic_strain": "-", "mean_plastic_strain": "-", "yielded_fraction": "-",
     **dict.fromkeys(ENERGIES, "pJ"),
@@ -86,6 +92,9 @@ class Measurements:
         self._facets = evolution.probe.active_facets()
         self._boundaries = evolution.probe.grain_boundary_facets()
         self._reach = Reach(self.model)
+        self._parts = VoltageParts(self.model)
+        self._before: tuple[float, float] | None = None
+        """Areal capacity [mAh/cm²] and pressure [MPa] of the row before."""
         self._first_pressure = 0.0
         """Stack pressure when current first flows: changes are counted from there."""
 
@@ -113,6 +122,8 @@ class Measurements:
             "charge_passed": charge * 1e-12,
             "step_capacity": evolution.step_charge / model.area / MAH_PER_CM2,
             **self._stoichiometry(cells),
+            **self._voltage(volts["voltage"], charge),
+            "pressure_per_capacity": self._pressure_slope(areal / MAH_PER_CM2, pressure),
             "pressure": pressure,
             "pressure_change": pressure - self._first_pressure,
             "side_pressure": evolution.side_pressure(),
@@ -127,6 +138,25 @@ class Measurements:
             "krylov_iterations": accepted.krylov if accepted else evolution.system.timings.krylov,
         }
 
+    def _voltage(self, voltage: float, charge: float) -> dict[str, float]:
+        """Parts of the cell voltage and the state of the counter electrode; nan without electrochemistry."""
+        parts, counter = self._parts.evaluate(), self.evolution.counter
+        electric = bool(self.model.lithium)
+        potential = counter.potential(charge) if electric else float("nan")
+        return {
+            **parts,
+            "counter_electrode_potential": potential,
+            "polarisation": voltage - (parts["open_circuit_potential"] - potential),
+            "counter_electrode_lithiation": counter.lithiation(charge) if electric else float("nan"),
+        }
+
+    def _pressure_slope(self, areal: float, pressure: float) -> float:
+        """dP/dQ as the difference quotient of the step [MPa/(mAh/cm²)]; nan where no charge passed."""
+        before, self._before = self._before, (areal, pressure)
+        if before is None or areal == before[0]:
+            return float("nan")
+        return (pressure - before[1]) / (areal - before[0])
+
     def _platen(self) -> float:
         """Outward displacement of the platen [µm]."""
         if self.model.platen is None:
@@ -140,6 +170,7 @@ class Measurements:
             "mean_stoichiometry": float((means * volume).sum() / volume.sum()),
             "minimum_stoichiometry": float(means.min()),
             "maximum_stoichiometry": float(means.max()),
+            "stoichiometry_deviation": weighted_deviation(means, volume),
         }
 
     def _interfaces(self, state: InterfaceState) -> dict[str, float]:
@@ -149,7 +180,16 @@ class Measurements:
             "open_fraction": s.open, "closed_debonded_fraction": s.closed_debonded, "active_fraction": s.active,
             "crack_volume": s.crack_volume, "largest_penetration": float(state.penetration.max(initial=0.0)),
             "film_resistance": s.film_resistance, "oxidation_opening": s.oxidation_opening,
-            **self._grain_boundaries(state), "isolated_fraction": self._reach.isolated_fraction(state),
+            **self._grain_boundaries(state), **self._current(state, s.area),
+        }  # fmt: skip
+
+    def _current(self, state: InterfaceState, area: float) -> dict[str, float]:
+        """Share of the active material that takes part, and how the current is spread over its interfaces."""
+        isolated = self._reach.isolated_fraction(state)
+        least = LEAST_C_RATE * self.model.one_c() / area if area > 0 else 0.0
+        return {
+            "isolated_fraction": isolated, "active_material_fraction": 1.0 - isolated,
+            **current_distribution(state, self._facets, self.model.setting.mesh.comm, least),
         }  # fmt: skip
 
     def _grain_boundaries(self, state: InterfaceState) -> dict[str, float]:

@@ -220,13 +220,15 @@ class CounterElectrode:
     cell voltage is V − U_a. Without kinetics the separator face is held at φ_e = 0 instead.
 
     Attributes:
-        exchange: exchange current density [A/m²].
+        exchange: constant with the exchange current density [A/m²], which moves with the lithiation of the electrode.
+        alpha: anodic transfer coefficient.
         phases: the ionic conductors; active material that reaches the separator face is insulated there. None: all phases.
     """
 
     setting: Setting
     face: str
-    exchange: float
+    exchange: Any
+    alpha: float
     thermal_voltage: float
     phases: list[str] | None = None
 
@@ -237,7 +239,7 @@ class CounterElectrode:
 
     def current(self) -> Any:
         phi = self.setting["potential"].value
-        return butler_volmer(-phi, self.exchange, 0.5, self.thermal_voltage)
+        return butler_volmer(-phi, self.exchange, self.alpha, self.thermal_voltage)
 
     def residual(self) -> dict[str, ufl.Form]:
         psi = self.setting["potential"].test

@@ -86,21 +86,22 @@ class Collector:
 
         constant current    S = I
         constant potential  V = V_0                (S is what flows)
+        constant voltage    V − U_a = V_0
         constant power      S = P/(V − U_a)        (U_a: potential of the counter electrode)
 
     Attributes:
         current: imposed current I [pA], positive on charge.
-        potential: imposed potential V_0 against lithium [V].
+        potential: imposed V_0 [V], against lithium or the counter electrode.
         power: imposed power P [pW], positive on charge.
-        counter_potential: U_a [V].
+        counter_potential: gives U_a at the current iterate [V]; where it moves with the charge, the tangent leaves that out.
         conductance: scales the equation of a constant potential [pA/V]; no influence on the result.
     """
 
-    kind: Literal["current", "potential", "power"] = "current"
+    kind: Literal["current", "potential", "voltage", "power"] = "current"
     current: float = 0.0
     potential: float = 0.0
     power: float = 0.0
-    counter_potential: float = 0.0
+    counter_potential: Callable[[], float] = lambda: 0.0
     conductance: float = 1.0
 
     def impose_current(self, current: float) -> None:
@@ -109,18 +110,23 @@ class Collector:
     def impose_potential(self, potential: float) -> None:
         self.kind, self.potential = "potential", potential
 
+    def impose_voltage(self, voltage: float) -> None:
+        self.kind, self.potential = "voltage", voltage
+
     def impose_power(self, power: float) -> None:
         self.kind, self.power = "power", power
 
     def weight(self) -> float:
-        return 0.0 if self.kind == "potential" else 1.0
+        return 0.0 if self.kind in ("potential", "voltage") else 1.0
 
     def rest(self, value: float) -> tuple[float, float]:
         if self.kind == "potential":
             return self.conductance * (value - self.potential), self.conductance
+        if self.kind == "voltage":
+            return self.conductance * (value - self.counter_potential() - self.potential), self.conductance
         if self.kind == "power":
             # A cell without voltage delivers no power at any current: the floor keeps such a Newton iterate finite.
-            voltage = max(value - self.counter_potential, LEAST_VOLTAGE)
+            voltage = max(value - self.counter_potential(), LEAST_VOLTAGE)
             return -self.power / voltage, self.power / voltage**2
         return -self.current, 0.0
 

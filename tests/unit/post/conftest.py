@@ -25,7 +25,10 @@ SERIES = (
     "mean_stoichiometry [-],minimum_stoichiometry [-],maximum_stoichiometry [-],pressure_change [MPa],"
     "platen_displacement [um],damaged_fraction [-],delaminated_fraction [-],open_fraction [-],"
     "active_fraction [-],mean_volumetric_strain [-],elastic_energy [pJ],fracture_dissipation [pJ],"
-    "electrical_work [pJ],energy_balance_error [-],lithium_balance_error [-]"
+    "electrical_work [pJ],energy_balance_error [-],lithium_balance_error [-],"
+    "pressure_per_capacity [MPa/(mAh/cm^2)],open_circuit_potential [V],counter_electrode_potential [V],"
+    "concentration_overpotential [V],kinetic_overpotential [V],ionic_overpotential [V],film_overpotential [V],"
+    "interface_current_mean [A/m^2],interface_current_deviation [A/m^2],interface_current_gini [-]"
 )
 
 
@@ -136,7 +139,8 @@ def write_tables(run: Path, steps: int = 21) -> None:
         values = (
             i, 1, 36000 * s, 3.0 + 0.6 * s + 0.2 * s**4, 3.62 + 0.6 * s + 0.2 * s**4, 200 * s, 0.9 - 0.65 * s,
             0.9 - 0.7 * s, 0.9 - 0.6 * s, -2.0 * s**2, 0.01 * s, min(1.0, 1.3 * lost), lost, 0.9 * lost, 1 - lost,
-            -0.05 * s**2, 1e3 * s**2, 3e3 * lost, 5e7 * s, 2e-4 * s, 1e-11,
+            -0.05 * s**2, 1e3 * s**2, 3e3 * lost, 5e7 * s, 2e-4 * s, 1e-11, -4.0 * s if i else np.nan,
+            3.6 + 0.6 * s, 0.62, 0.2 * s**4, 0.012 if i else np.nan, 0.008 if i else np.nan, 0.0, 0.5, 0.2, 0.22,
         )  # fmt: skip
         rows.append(",".join(f"{v:.12g}" for v in values))
         for k in range(24):
@@ -179,7 +183,10 @@ def run_folder(tables: Path) -> Path:
     used, cells = np.unique(skin, return_inverse=True)
     points = block.points[used]
     damage = np.clip(points[:, 2] / 10.0, 0.0, 1.0)
-    fields = {"damage": damage, "crack_opening": 0.01 * damage, "grain_boundary": np.zeros(len(points))}
+    fields = {
+        "damage": damage, "crack_opening": 0.01 * damage, "grain_boundary": np.zeros(len(points)),
+        "charge_transfer": np.ones(len(points)), "current_density": 0.5 * (1.0 - 0.5 * damage),
+    }  # fmt: skip
     write_vtx(tables / "interface.bp", [(36000.0, [one_block(points, cells.reshape(-1, 3), fields)])])
     return tables
 

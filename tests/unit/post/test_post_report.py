@@ -21,7 +21,7 @@ from ssbmech_post.view3d import particle_cells, surface
 
 ALL = {
     "voltage.png", "pressure.png", "interfaces.png", "cracks.png", "particle_strain.png", "state_of_charge.png", "energies.png",
-    "section.png", "section_history.png", "particles_3d.png",
+    "section.png", "section_history.png", "particles_3d.png", "pressiometry.png", "voltage_parts.png", "current_distribution.png",
 }  # fmt: skip
 
 
@@ -59,7 +59,10 @@ def test_what_is_missing_costs_its_picture_only(tables: Path) -> None:
     (tables / "report").mkdir()
     (tables / "report" / "section.png").write_bytes(b"of an earlier run")
     names = {path.name for path in make_report(tables)}
-    lost = {"particle_strain.png", "cracks.png", "section.png", "section_history.png", "particles_3d.png"}
+    lost = {
+        "particle_strain.png", "cracks.png", "section.png", "section_history.png", "particles_3d.png",
+        "current_distribution.png",
+    }  # fmt: skip
     assert names == (ALL - lost) | {"index.md"}
     page = (tables / "report" / "index.md").read_text()
     for name in lost:
