@@ -143,7 +143,7 @@ def test_parabolic_growth(shared_tmp_path: Path) -> None:
     errors = []
     for length in (20.0, 10.0):
         rows, _ = history(shared_tmp_path, steps(case, length))
-        q = before = 0.0
+        before = 1e-3 * i  # C/m^2, of the millisecond of the initial equilibrium
         for row in rows:  # backward Euler, solved here by the quadratic formula of q itself
             b = k / i
             q = 0.5 * (-(b - before) + np.sqrt((b - before) ** 2 + 4 * (b * before + k * row["step"])))
