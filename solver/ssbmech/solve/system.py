@@ -344,7 +344,11 @@ class CoupledSystem:
         """One nonlinear solve from the current fields; returns the number of Newton iterations."""
         self.write_state(self.state)
         begin, assembly, setup = time.perf_counter(), self.timings.assembly, self.timings.preconditioner
-        self.snes.solve(None, self.state)
+        try:
+            self.snes.solve(None, self.state)
+        except PETSc.Error as error:  # such as a factorisation that ran into a singular matrix: a step to be tried shorter
+            self.linear.renew()
+            raise SolveError(f"the linear solver failed (PETSc error {error.ierr})") from error
         self.read_state(self.state)
         iterations, krylov = int(self.snes.getIterationNumber()), int(self.snes.getLinearSolveIterations())
         self.timings.newton += iterations
