@@ -35,11 +35,16 @@ QUICK = (
     "cccv/case",
     "gitt/case",
     "rate_test/case",
-    "counter_electrodes/lithium",
     "counter_electrodes/graphite",
-    "counter_electrodes/lto",
+    "oxidation/zero_strain",
 )
 LONGER = (
+    "counter_electrodes/lithium",
+    "counter_electrodes/lto",
+    "counter_electrodes/silicon",
+    "oxidation/sulfide",
+    "oxidation/halide",
+    "blend/case",
     "counter_electrodes/lithium_jig",
     "counter_electrodes/lithium_pressure",
     "irregular_ncm811/case",
