@@ -74,6 +74,9 @@ def _loosened(schema: Any) -> Any:
         schema["properties"] = {name: _or_null(body) for name, body in schema["properties"].items()}
     if isinstance(schema.get("additionalProperties"), dict):  # a mapping of names, such as expected
         schema["additionalProperties"] = _or_null(schema["additionalProperties"])
+    if "patternProperties" in schema:  # phases by name, of which a case may take one away
+        named = schema["patternProperties"].items()
+        schema["patternProperties"] = {pattern: _or_null(body) for pattern, body in named}
     # Which generator a block belongs to may be said by the base file alone: it may fit several.
     out = {("anyOf" if key == "oneOf" else key): _loosened(value) for key, value in schema.items()}
     if isinstance(out.get("$ref"), str) and not out["$ref"].endswith(_PARTIAL):
