@@ -31,7 +31,8 @@ def crystal_case(axis: Sequence[float] | None = None) -> dict[str, Any]:
     cam["lithium"]["diffusivity_along_c"] = "4e-17 m^2/s"
     if axis is not None:
         cam["crystal_axis"] = list(axis)
-    case["interfaces"][0]["cohesion"] = {"stiffness": "1e17 Pa/m"}
+    # Contact as stiff as the bond: the mechanics are linear.
+    case["interfaces"][0]["cohesion"] = {"stiffness": "1e17 Pa/m", "contact_stiffness": "1e17 Pa/m"}
     case["programme"] = [{"charge": "C/2", "until": {"time": "900 s"}}]
     case["numerics"]["time_step"] = {"initial": "300 s", "maximum": "300 s"}
     return case
