@@ -11,16 +11,17 @@ import numpy.typing as npt
 from dolfinx import fem
 
 from ssbmech.case import Case
-from ssbmech.constants import CHARGE_DENSITY_PER_CONCENTRATION, thermal_voltage
+from ssbmech.charge_terms import add_electrochemistry, conductors
+from ssbmech.constants import thermal_voltage
 from ssbmech.discretise import make_setting
 from ssbmech.domain.bodies import Bodies, RegionError, assign_bodies
 from ssbmech.domain.crystal import crystal_axis
 from ssbmech.domain.interfaces import GRAIN_BOUNDARY, InterfaceFacets, Pair
 from ssbmech.domain.mesh import TaggedMesh
 from ssbmech.fields import PLATES, ROW_SCALE, SIDES
-from ssbmech.interface_terms import add_interfaces, contact_law
+from ssbmech.interface_terms import add_interfaces
 from ssbmech.physics.algebraic import AlgebraicTerm
-from ssbmech.physics.charge import ChargeTransfer, Conduction, ContactConductance, CounterElectrode, Wiring
+from ssbmech.physics.charge import ChargeTransfer, ContactConductance, CounterElectrode
 from ssbmech.physics.cohesion import Cohesion
 from ssbmech.physics.collector_contact import CollectorContact
 from ssbmech.physics.lithium import Lithium
@@ -149,10 +150,6 @@ def ordered_pairs(case: Case) -> list[Pair]:
     return pairs
 
 
-def _conductors(case: Case, carrier: str) -> list[str]:
-    return [n for n, p in case.phases.items() if p.conduction is not None and p.conduction.carrier == carrier]
-
-
 def _sides(case: Case, tagged: TaggedMesh) -> dict[str, Platen]:
     """Plates on the upper sides of the box, which stay where they are until a step is isostatic; none if no step is."""
     if not any(each.load is not None and each.load.isostatic for each in case.planned()):
@@ -170,7 +167,7 @@ def _carriers(case: Case, sides: Iterable[str]) -> tuple[dict[str, list[str]], l
         carriers["displacement"] = list(phases)
         scalars += ["platen_displacement", *sides]
     if "electrochemistry" in physics:
-        carriers["potential"] = _conductors(case, "electronic") + _conductors(case, "ionic")
+        carriers["potential"] = conductors(case, "electronic") + conductors(case, "ionic")
         active = [n for n, p in phases.items() if p.lithium is not None]
         carriers["stoichiometry"] = active
         carriers["stress_potential"] = active
@@ -247,72 +244,13 @@ def build_model(case: Case, tagged: TaggedMesh) -> Model:
     )
     add_solids(model)
     if "potential" in setting:
-        _add_electrochemistry(model)
+        add_electrochemistry(model)
     add_interfaces(model, pairs)
     model.walls = make_walls(model)
     _set_initial_state(model)
     model.system = _make_system(model, axis)
     model.system.body_names = {body.number: body.name for body in bodies.bodies}
     return model
-
-
-def _add_electrochemistry(model: Model) -> None:
-    """Lithium and charge in the bodies, and the counter electrode."""
-    case, setting = model.case, model.setting
-    temperature = case.cell.temperature
-    voltage = thermal_voltage(temperature)
-    for name, phase in case.phases.items():
-        if phase.lithium is not None:
-            lithium, along_c = phase.lithium, phase.lithium.diffusivity_along_c
-            model.lithium[name] = Lithium(
-                setting,
-                name,
-                lithium.maximum_concentration * CHARGE_DENSITY_PER_CONCENTRATION,
-                lithium.open_circuit_potential.at(temperature),
-                lithium.diffusivity.at(temperature),
-                lithium.mobility,
-                voltage,
-                model.solids.get(name),
-                None if along_c is None else along_c.at(temperature),
-                model.crystal_axis,
-            )
-        if phase.conduction is not None:
-            active = phase.lithium is not None
-            kappa = phase.conduction.conductivity.at(temperature)
-            model.other_terms.append(Conduction(setting, name, kappa, active))
-            if active and case.electrons_wired and phase.conduction.carrier == "electronic":
-                assert case.electrons is not None and case.electrons.conductance is not None
-                model.other_terms.append(Wiring(setting, name, case.electrons.conductance))
-    counter = case.stack.counter_electrode
-    if counter.exchange_current_density is not None:
-        model.counter = CounterElectrode(
-            setting,
-            case.stack.separator,
-            fem.Constant(
-                setting.mesh, float(counter.exchange_current_density(counter.initial_lithiation or 0.0))
-            ),
-            counter.anodic_transfer_coefficient,
-            voltage,
-            _conductors(case, "ionic"),
-        )
-        model.other_terms.append(model.counter)
-    if case.stack.collector_contact is not None:
-        model.collector_contact = _collector_contact(model)
-        model.other_terms.append(model.collector_contact)
-
-
-def _collector_contact(model: Model) -> CollectorContact:
-    """Through the conductors on the collector, or for the carbon that wires the active material."""
-    case, block = model.case, model.case.stack.collector_contact
-    assert block is not None
-    phases, volume = _conductors(case, "electronic"), None
-    if case.electrons_wired:
-        phases = [name for name in phases if name in model.lithium]
-        volume = sum(float(model.body_volume[b.number]) for b in model.bodies.bodies if b.phase in phases)
-    face = case.stack.collector
-    return CollectorContact(
-        model.setting, face, model.area, phases, volume, block.conductance, contact_law(block)
-    )
 
 
 def _set_initial_state(model: Model) -> None:
@@ -392,9 +330,9 @@ def _make_system(model: Model, axis: int) -> CoupledSystem:
             model.bodies,
             setting["potential"].broken,
             case.stack.collector if model.collector_contact is None else None,
-            _conductors(case, "electronic"),
+            conductors(case, "electronic"),
             grounded,
-            _conductors(case, "ionic"),
+            conductors(case, "ionic"),
         )
         model.collector.conductance = model.one_c() / thermal_voltage(case.cell.temperature)
         equations["collector_potential"] = model.collector

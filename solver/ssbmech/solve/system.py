@@ -346,7 +346,9 @@ class CoupledSystem:
         begin, assembly, setup = time.perf_counter(), self.timings.assembly, self.timings.preconditioner
         try:
             self.snes.solve(None, self.state)
-        except PETSc.Error as error:  # such as a factorisation that ran into a singular matrix: a step to be tried shorter
+        except (
+            PETSc.Error
+        ) as error:  # such as a factorisation that ran into a singular matrix: a step to be tried shorter
             self.linear.renew()
             raise SolveError(f"the linear solver failed (PETSc error {error.ierr})") from error
         self.read_state(self.state)
