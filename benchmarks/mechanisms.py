@@ -10,10 +10,6 @@ quadratic displacements, what a plastic phase brings with it besides its law. Ti
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,26 +17,16 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from runner import ROOT, run_case
 
-ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("solver", "meshes", "postprocessing")
 CASES = "base,elements,crystals,cracks,plastic,viscous,finite,friction,walls,all"
 
 
 def run(name: str, ranks: int, settings: list[str], out: Path) -> dict[str, Any]:
     """Summary of a run of one mechanism."""
     case = ROOT / "cases" / "mechanisms" / f"{'base' if name == 'elements' else name}.yaml"
-    command = [sys.executable, "-m", "ssbmech.cli", "run", str(case), "-n", str(ranks), "-o", str(out)]
     own = ["numerics.displacement_degree=2"] if name == "elements" else []
-    for setting in ["output.report=false", *own, *settings]:
-        command += ["--set", setting]
-    paths = os.pathsep.join(str(ROOT / source) for source in SOURCES)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([paths, os.environ.get("PYTHONPATH", "")])}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise SystemExit(f"{name} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    summary: dict[str, Any] = json.loads((out / "summary.json").read_text())
-    return summary
+    return run_case(case, out, ranks, ["output.report=false", *own, *settings])
 
 
 def row(name: str, summary: dict[str, Any], reference: float) -> list[str]:

@@ -14,8 +14,6 @@ by piece. Timings are noisy: compare within one table only.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -27,9 +25,8 @@ import numpy.typing as npt
 import typer
 from rich.console import Console
 from rich.table import Table
+from runner import ROOT, run_case
 
-ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("solver", "meshes", "postprocessing")
 QUANTITIES = ("delaminated_fraction", "open_fraction", "pressure")
 
 Floats = npt.NDArray[np.float64]
@@ -64,24 +61,9 @@ class Outcome:
 def run(case: Path, tau: str, ranks: int, settings: list[str], folder: Path) -> Outcome:
     """Run a case at a viscosity in ``folder``, unless a complete run is there."""
     if not (folder / "summary.json").exists():
-        command = [
-            sys.executable,
-            "-m",
-            "ssbmech.cli",
-            "run",
-            str(case),
-            "-n",
-            str(ranks),
-            "-o",
-            str(folder),
-            "--overwrite",
-        ]
         overrides = ["output.report=false", "output.fields_every=0", *settings]
         overrides += [f"interfaces.{n}.cohesion.viscosity={_value(tau)}" for n in _breakable(case)]
-        for override in overrides:
-            command += ["--set", override]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(str(ROOT / s) for s in SOURCES)}
-        subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+        run_case(case, folder, ranks, overrides)
     with (folder / "series.csv").open(encoding="utf-8") as file:
         names = [column.split(" [")[0] for column in file.readline().strip().split(",")]
         values = np.genfromtxt(file, delimiter=",", ndmin=2)

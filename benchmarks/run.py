@@ -8,10 +8,6 @@ Timings are noisy: compare within one table only.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,33 +15,15 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
-
-ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("solver", "meshes", "postprocessing")
+from runner import ROOT, run_case
 
 
 def run(checkout: Path, case: Path, ranks: int, hours: float) -> dict[str, Any]:
     """Run ``case`` of a checkout in a temporary folder; returns its summary."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
-        command = [
-            sys.executable,
-            "-m",
-            "ssbmech.cli",
-            "run",
-            str(checkout / case),
-            "-n",
-            str(ranks),
-            "-o",
-            str(out),
-        ]
-        if hours > 0:
-            last = _last_charge(checkout / case)
-            command += ["--set", f"programme.{last}.until.time={hours} h"]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(str(checkout / s) for s in SOURCES)}
-        subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
-        summary: dict[str, Any] = json.loads((out / "summary.json").read_text(encoding="utf-8"))
-    return summary
+        short = [f"programme.{_last_charge(checkout / case)}.until.time={hours} h"] if hours > 0 else []
+        return run_case(checkout / case, out, ranks, short, checkout)
 
 
 def _last_charge(case: Path) -> int:

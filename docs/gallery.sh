@@ -2,7 +2,7 @@
 # Makes the pictures of the README with the program itself: meshes, the full demo, and coarse variants of the cases (25 minutes on 2
 # cores). `docs/gallery.sh meshes` makes those of the meshes only (a minute), `docs/gallery.sh mechanisms` those of docs/mechanisms.md (20 minutes),
 # `docs/gallery.sh transport` that of docs/transport.md (a minute).
-# `docs/gallery.sh counter_electrodes` those of counter electrodes and the blend.
+# `docs/gallery.sh counter_electrodes` those of counter electrodes and the blend, `docs/gallery.sh oxidation` that of cases/oxidation.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 mkdir -p docs/images runs/gallery
@@ -106,6 +106,34 @@ with style.publication():
 FIGURES
 }
 if [ "${1:-all}" = counter_electrodes ]; then counter_electrodes && exit; fi
+oxidation() {
+    for name in sulfide halide zero_strain; do
+        ./ssbmech run "cases/oxidation/$name.yaml" -o "runs/gallery/oxidation_$name" --overwrite --set output.report=false
+    done
+    environment/exec.sh python3 - <<'FIGURES'
+from pathlib import Path
+
+from ssbmech_post import read_series, style
+
+cases = {"sulfide": "NCM811 | Li6PS5Cl", "halide": "NCM811 | Li3YCl6", "zero_strain": "zero strain | Li6PS5Cl"}
+panels = (
+    ("pressure_change", 1.0, "Change of stack pressure (MPa)"), ("oxidation_capacity", 1.0, "Charge of oxidation (mAh/g)"),
+    ("film_resistance", 1e4, "Film resistance (Ω cm²)"), ("oxidation_opening", 1e3, "Opening by oxidation (nm)"),
+)
+with style.publication():
+    figure = style.new_figure(8.4, 6.0)
+    axes = figure.subplots(2, 2).ravel()
+    for panel, (column, factor, title) in zip(axes, panels, strict=True):
+        for colour, (name, label) in zip((style.BLUE, style.GREEN, style.RED), cases.items(), strict=True):
+            series = read_series(Path("runs/gallery") / f"oxidation_{name}")
+            panel.plot(series["specific_capacity"], factor * series[column], color=colour, label=label)
+        panel.set_xlabel("Charge passed (mAh/g)")
+        panel.set_ylabel(title)
+    axes[0].legend()
+    style.save(figure, Path("docs/images/oxidation.png"))
+FIGURES
+}
+if [ "${1:-all}" = oxidation ]; then oxidation && exit; fi
 structure() { ./ssbmech mesh "cases/$1.yaml" -o "runs/gallery/$2.xdmf" --overwrite --set "mesh.microstructure.mesh_size=$3" "${@:4}"; }
 structure ncm811_lpscl/case spheres "{interface: 0.5 um, bulk: 1 um, neck: 2}"
 structure irregular_ncm811/case irregular "{interface: 0.5 um, bulk: 1 um}"
@@ -165,3 +193,4 @@ CRYSTALS
 mechanisms
 transport
 counter_electrodes
+oxidation

@@ -152,22 +152,11 @@ def pulses(series: Series, steps: Table) -> Figure:
         left.plot(series["time"] / 3600.0, series["voltage"], color=style.BLUE)
         left.set_xlabel("Time (h)")
         left.set_ylabel("Cell voltage (V)")
-        right.plot(
-            charge[rests],
-            steps["voltage_before"][rests],
-            "o-",
-            color=style.RED,
-            markersize=3,
-            label="end of the pulse",
-        )
-        right.plot(
-            charge[rests],
-            steps["end_voltage"][rests],
-            "o-",
-            color=style.BLUE,
-            markersize=3,
-            label="end of the rest",
-        )
+        for column, colour, label in (
+            ("voltage_before", style.RED, "end of the pulse"),
+            ("end_voltage", style.BLUE, "end of the rest"),
+        ):
+            right.plot(charge[rests], steps[column][rests], "o-", color=colour, markersize=3, label=label)
         right.set_xlabel("Charge passed (mAh/g)")
         right.legend(loc="best")
     return figure

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -111,3 +111,13 @@ def _display_number(descriptor: int) -> str:
             return ""
         text += part
     return text.decode().strip()
+
+
+def answered(draw: Callable[[], object]) -> int:
+    """What a process that :func:`draw_apart` starts ends with: 0, or 2 and a sentence on standard error."""
+    try:
+        draw()
+    except RunFolderError as error:
+        print(f"{error.problem}" + (f" ({error.hint})" if error.hint else ""), file=sys.stderr)
+        return 2
+    return 0

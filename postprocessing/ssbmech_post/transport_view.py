@@ -15,7 +15,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 from ssbmech_post import style
-from ssbmech_post.display import draw_apart
+from ssbmech_post.display import answered, draw_apart
 from ssbmech_post.errors import RunFolderError
 from ssbmech_post.view3d import SIZE, surface
 from ssbmech_post.vtx import FloatArray, VtxFile, VtxStep
@@ -157,12 +157,7 @@ def _stream_lines(grid: Any, seeds: Any, longest: float, slowest: float) -> Any:
 
 def main(arguments: list[str]) -> int:
     """`BP PNG`: what `draw_transport` starts."""
-    try:
-        draw(Path(arguments[0]), Path(arguments[1]))
-    except RunFolderError as error:
-        print(f"{error.problem}" + (f" ({error.hint})" if error.hint else ""), file=sys.stderr)
-        return 2
-    return 0
+    return answered(lambda: draw(Path(arguments[0]), Path(arguments[1])))
 
 
 if __name__ == "__main__":

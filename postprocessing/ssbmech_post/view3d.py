@@ -16,7 +16,7 @@ from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 
 from ssbmech_post import style
-from ssbmech_post.display import draw_apart
+from ssbmech_post.display import answered, draw_apart
 from ssbmech_post.errors import RunFolderError
 from ssbmech_post.render import FIELDS, INTERFACE, STRESSES, duration
 from ssbmech_post.section import body_of_cells, colour_range
@@ -158,12 +158,7 @@ def draw(run: Path, png: Path) -> None:
 
 def main(arguments: list[str]) -> int:
     """`RUN PNG`: what `picture` starts."""
-    try:
-        draw(Path(arguments[0]), Path(arguments[1]))
-    except RunFolderError as error:
-        print(f"{error.problem}" + (f" ({error.hint})" if error.hint else ""), file=sys.stderr)
-        return 2
-    return 0
+    return answered(lambda: draw(Path(arguments[0]), Path(arguments[1])))
 
 
 if __name__ == "__main__":

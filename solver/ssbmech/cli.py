@@ -33,6 +33,7 @@ from ssbmech.launch import (
 )
 from ssbmech.materials_cli import app as materials
 from ssbmech.outcome import guarded as _guarded
+from ssbmech.outcome import require_fit
 from ssbmech.outcome import told as _told
 
 app = typer.Typer(
@@ -87,9 +88,7 @@ def run(
     comm = communicator()
 
     def prepared() -> Case:
-        if started is not None and ranks is not None and ranks != started:
-            message = f"does not fit the {started} ranks that this command was started with"
-            raise CaseError([Problem("-n", message, ranks, f"{started}, or no -n")])
+        require_fit(started, ranks)
         loaded = load_case(case, overrides)
         if comm is None or comm.rank == 0:
             _refuse_existing(out, overwrite)

@@ -22,7 +22,7 @@ from ssbmech.launch import (
     launched_ranks,
     relaunch,
 )
-from ssbmech.outcome import guarded, told
+from ssbmech.outcome import guarded, require_fit, told
 
 CASES = (".yaml", ".yml")
 IMAGES = (".tif", ".tiff", ".npz", ".npy", ".nrrd", ".vti")
@@ -63,105 +63,117 @@ class Given:
 Texts = list[str] | None
 
 
+Structure = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[STRUCTURE]",
+        help="Case file (YAML), mesh (.msh, .xdmf, ...) or labelled image (.npz, .tif, ...).",
+        show_default=False,
+    ),
+]
+Run = Annotated[
+    Path | None,
+    typer.Option("--run", metavar="FOLDER", help="A saved state of this run instead.", show_default=False),
+]
+Time = Annotated[
+    str | None,
+    typer.Option(help='With --run: the saved state nearest to this time ("2 h").', show_default=False),
+]
+Step = Annotated[
+    int | None,
+    typer.Option(help="With --run: number of the saved state; default the last.", show_default=False),
+]
+Held = Annotated[
+    Boundary,
+    typer.Option(help="Insulated sides (diagonal tensor), or linear potentials on all faces (full tensor)."),
+]
+Degree = Annotated[int, typer.Option(min=1, max=2, help="Of the potential; 2 is more accurate.")]
+Ionic = Annotated[
+    Texts,
+    typer.Option(metavar="NAME=VALUE", help="Mesh or image: an ionic conductor.", show_default=False),
+]
+Electronic = Annotated[
+    Texts,
+    typer.Option(metavar="NAME=VALUE", help="Mesh or image: an electronic conductor.", show_default=False),
+]
+Contacts = Annotated[
+    Texts,
+    typer.Option(
+        metavar="[A|B=]VALUE",
+        help='Mesh or image: "1e4 S/m^2", perfect or none, between all conductors or those of a pair [default: perfect].',
+        show_default=False,
+    ),
+]
+Labels = Annotated[
+    Texts, typer.Option(metavar="NAME=0,2", help="Image: values of a phase.", show_default=False)
+]
+VoxelSize = Annotated[str | None, typer.Option(help='Image: "0.4 um".', show_default=False)]
+Edge = Annotated[
+    str | None, typer.Option(help="Image: edge length of the cells at interfaces.", show_default=False)
+]
+Void = Annotated[
+    Texts, typer.Option(metavar="NAME", help="Image: a phase that is left out.", show_default=False)
+]
+Picture = Annotated[
+    bool, typer.Option("--picture", help="Draw the current along the last axis, as transport.png.")
+]
+Fields = Annotated[bool, typer.Option(help="Write transport.bp for ParaView.")]
+Ranks = Annotated[
+    int | None, typer.Option("-n", "--ranks", min=1, help="Number of MPI ranks.", show_default=False)
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("-o", "--out", help="Output folder [default: runs/NAME-transport].", show_default=False),
+]
+Overrides = Annotated[
+    Texts,
+    typer.Option(
+        "--set", metavar="KEY.PATH=VALUE", help="Put a value over that of the case.", show_default=False
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace earlier results.")]
+
+
 def transport(
-    structure: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[STRUCTURE]",
-            help="Case file (YAML), mesh (.msh, .xdmf, ...) or labelled image (.npz, .tif, ...).",
-            show_default=False,
-        ),
-    ] = None,
-    run: Annotated[
-        Path | None,
-        typer.Option(
-            "--run", metavar="FOLDER", help="A saved state of this run instead.", show_default=False
-        ),
-    ] = None,
-    time: Annotated[
-        str | None,
-        typer.Option(help='With --run: the saved state nearest to this time ("2 h").', show_default=False),
-    ] = None,
-    step: Annotated[
-        int | None,
-        typer.Option(help="With --run: number of the saved state; default the last.", show_default=False),
-    ] = None,
+    structure: Structure = None,
+    run: Run = None,
+    time: Time = None,
+    step: Step = None,
     carrier: Annotated[Carrier, typer.Option(help="Which network.")] = Carrier.both,
-    boundary: Annotated[
-        Boundary,
-        typer.Option(
-            help="Insulated sides (diagonal tensor), or linear potentials on all faces (full tensor)."
-        ),
-    ] = Boundary.insulated,
-    degree: Annotated[int, typer.Option(min=1, max=2, help="Of the potential; 2 is more accurate.")] = 1,
-    ionic: Annotated[
-        Texts,
-        typer.Option(metavar="NAME=VALUE", help="Mesh or image: an ionic conductor.", show_default=False),
-    ] = None,
-    electronic: Annotated[
-        Texts,
-        typer.Option(
-            metavar="NAME=VALUE", help="Mesh or image: an electronic conductor.", show_default=False
-        ),
-    ] = None,
-    contact: Annotated[
-        Texts,
-        typer.Option(
-            metavar="[A|B=]VALUE",
-            help='Mesh or image: "1e4 S/m^2", perfect or none, between all conductors or those of a pair [default: perfect].',
-            show_default=False,
-        ),
-    ] = None,
-    label: Annotated[
-        Texts,
-        typer.Option(metavar="NAME=0,2", help="Image: values of a phase.", show_default=False),
-    ] = None,
-    voxel_size: Annotated[str | None, typer.Option(help='Image: "0.4 um".', show_default=False)] = None,
-    edge: Annotated[
-        str | None,
-        typer.Option(help="Image: edge length of the cells at interfaces.", show_default=False),
-    ] = None,
-    void: Annotated[
-        Texts, typer.Option(metavar="NAME", help="Image: a phase that is left out.", show_default=False)
-    ] = None,
-    picture: Annotated[
-        bool, typer.Option("--picture", help="Draw the current along the last axis, as transport.png.")
-    ] = False,
-    fields: Annotated[bool, typer.Option(help="Write transport.bp for ParaView.")] = True,
-    ranks: Annotated[
-        int | None, typer.Option("-n", "--ranks", min=1, help="Number of MPI ranks.", show_default=False)
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("-o", "--out", help="Output folder [default: runs/NAME-transport].", show_default=False),
-    ] = None,
-    overrides: Annotated[
-        Texts,
-        typer.Option(
-            "--set", metavar="KEY.PATH=VALUE", help="Put a value over that of the case.", show_default=False
-        ),
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace earlier results.")] = False,
+    boundary: Held = Boundary.insulated,
+    degree: Degree = 1,
+    ionic: Ionic = None,
+    electronic: Electronic = None,
+    contact: Contacts = None,
+    label: Labels = None,
+    voxel_size: VoxelSize = None,
+    edge: Edge = None,
+    void: Void = None,
+    picture: Picture = False,
+    fields: Fields = True,
+    ranks: Ranks = None,
+    out: Out = None,
+    overrides: Overrides = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Effective ionic and electronic conductivity, tortuosity factors and percolation of a structure.
 
     As meshed, or at a saved state of a run (its cracks, contacts and deformed geometry).
     """
     started, comm = launched_ranks(), communicator()
-    only_image = {"--label": label, "--voxel-size": voxel_size, "--edge": edge, "--void": void}
+    bare = {"--ionic": ionic, "--electronic": electronic, "--contact": contact}
+    image = {"--label": label, "--voxel-size": voxel_size, "--edge": edge, "--void": void}
+    state = {"--time": time, "--step": step}
 
     def prepared() -> tuple[Given, Path]:
-        if started is not None and ranks is not None and ranks != started:
-            message = f"does not fit the {started} ranks that this command was started with"
-            raise _mistake("-n", message, ranks, f"{started}, or no -n")
+        require_fit(started, ranks)
         if picture and not fields:
             raise _mistake("--picture", "is made from the fields", "--no-fields", "only one of the two")
         kind, path = _kind(structure, run)
-        bare = {"--ionic": ionic, "--electronic": electronic, "--contact": contact}
-        _only("mesh or image", kind in ("mesh", "image"), bare)
-        _only("image", kind == "image", only_image)
-        _only("case", kind == "case", {"--set": overrides})
-        _only("run", kind == "run", {"--time": time, "--step": step})
+        groups: dict[str, dict[str, Any]]
+        groups = {"mesh or image": bare, "image": image, "case": {"--set": overrides}, "run": state}
+        for group, options in groups.items():
+            _only(group, kind in group.split(" or "), options)
         given = _read(kind, path, ionic, electronic, contact)
         if kind == "case":
             given.case = load_case(path, overrides or [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 
-from ssbmech.case import CaseError
+from ssbmech.case import CaseError, Problem
 from ssbmech.launch import INPUT_ERROR, RUN_FAILED, end_together
 
 
@@ -54,3 +54,18 @@ _FAILURES = {"LinearSolveError", "SolveError", "StepFailedError"}
 
 def _is_ours(error: Exception) -> bool:
     return type(error).__module__.split(".")[0] in {"ssbmech", "ssbmech_mesh", "ssbmech_post"}
+
+
+def require_fit(started: int | None, ranks: int | None) -> None:
+    """Refuse -n where mpirun has said otherwise.
+
+    Args:
+        started: ranks that the command was started with, None outside of mpirun.
+        ranks: what -n says.
+
+    Raises:
+        CaseError: they differ.
+    """
+    if started is not None and ranks is not None and ranks != started:
+        message = f"does not fit the {started} ranks that this command was started with"
+        raise CaseError([Problem("-n", message, ranks, f"{started}, or no -n")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ from ssbmech.physics.setting import Energy, LocalState, Setting
 
 
 @dataclass
-class BaseSolid:
+class BaseSolid(ABC):
     """What the mechanics of a phase have in common at small and at finite strain.
 
     Attributes:
@@ -35,9 +36,9 @@ class BaseSolid:
         if self.flow is not None:
             self._make_points(self.flow)
 
+    @abstractmethod
     def _make_points(self, flow: FlowLaw) -> None:
         """Make the plastic points and tell them of trial stress, stiffness and new history."""
-        raise NotImplementedError
 
     def _x(self, previous: bool) -> Any:
         """Stoichiometry that strains the phase, None where nothing does."""
