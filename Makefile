@@ -3,6 +3,7 @@ EXEC := environment/exec.sh
 PYTEST := python3 -m pytest
 RANK_TESTS := $(wildcard tests/verification tests/parallel)
 TIER ?= not slow
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow lint types doctor bench gallery clean prune
@@ -20,8 +21,10 @@ demo: setup ## charge a small composite cathode on 2 ranks; results and pictures
 	@echo "The full case (105,000 unknowns; about 16 minutes on 2 ranks):"
 	@echo "    ./ssbmech run cases/ncm811_lpscl/case.yaml -n 2 -o runs/ncm811"
 
-test: setup ## all tests on 1 rank, the verification and parallel ones on 2 and 3 too
-	$(EXEC) $(PYTEST) -m "$(TIER)"
+# The cases start programs of 2 ranks each, which must not compete: one after the other.
+test: setup ## all tests on 1 rank (WORKERS=2 at a time), the verification and parallel ones on 2 and 3 too
+	$(EXEC) $(PYTEST) -m "$(TIER)" -n $(WORKERS) --dist loadfile --ignore=tests/cases
+	$(EXEC) $(PYTEST) -m "$(TIER)" tests/cases
 	$(if $(RANK_TESTS),$(EXEC) mpirun -n 2 $(PYTEST) -m "$(TIER)" $(RANK_TESTS))
 	$(if $(RANK_TESTS),$(EXEC) mpirun -n 3 $(PYTEST) -m "$(TIER)" $(RANK_TESTS))
 

@@ -131,7 +131,7 @@ def started(ranks: int, *arguments: str) -> Any:
     if ranks:
         command = ["mpirun", "-n", str(ranks), *command]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(str(ROOT / source) for source in SOURCES)}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, encoding="utf-8", check=False)
     if done.returncode:
         raise typer.Exit(done.returncode)
     return json.loads(done.stdout.splitlines()[-1])

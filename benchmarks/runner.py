@@ -28,7 +28,7 @@ def run_case(
         command += ["--set", setting]
     paths = [*(str(checkout / source) for source in SOURCES), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)
     if done.returncode != 0:
         raise SystemExit(f"{case} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     summary: dict[str, Any] = json.loads((out / "summary.json").read_text(encoding="utf-8"))

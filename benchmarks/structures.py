@@ -69,7 +69,7 @@ def run(checkout: Path, name: str) -> dict[str, Any]:
     """The measurement in a process of its own, with the package of a checkout."""
     environment = {**os.environ, "PYTHONPATH": str(checkout / "meshes")}
     command = [sys.executable, str(Path(__file__).resolve()), "--child", name]
-    done = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, encoding="utf-8")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 

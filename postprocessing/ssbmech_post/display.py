@@ -84,7 +84,7 @@ def draw_apart(module: str, arguments: Sequence[str], subject: Path, png: Path, 
         command = [sys.executable, "-m", module, *arguments]
         try:
             result = subprocess.run(
-                command, env=environment, capture_output=True, text=True, timeout=limit, check=False
+                command, env=environment, capture_output=True, encoding="utf-8", timeout=limit, check=False
             )
         except subprocess.TimeoutExpired:
             raise RunFolderError(subject, f"the 3D view took longer than {limit:g} s") from None

@@ -120,7 +120,7 @@ def photographs(path: Path, scenes: Sequence[Scene]) -> list[Photograph]:
         command = [sys.executable, "-m", "ssbmech_post.mesh_render", *(str(p) for job in jobs for p in job)]
         try:
             result = subprocess.run(
-                command, env=environment, capture_output=True, text=True, timeout=TIME_LIMIT, check=False
+                command, env=environment, capture_output=True, encoding="utf-8", timeout=TIME_LIMIT, check=False
             )
         except subprocess.TimeoutExpired:
             raise RunFolderError(path, f"the 3D view took longer than {TIME_LIMIT:g} s") from None

@@ -120,7 +120,7 @@ def _mpi() -> Iterator[Finding]:
     if launcher is None:
         return
     text = subprocess.run(
-        [launcher, "--version"], capture_output=True, text=True, check=False, timeout=20
+        [launcher, "--version"], capture_output=True, encoding="utf-8", check=False, timeout=20
     ).stdout
     same = any(
         name in text.lower() and name.replace(" ", "") in library.lower().replace(" ", "")

@@ -98,7 +98,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             settings = [part for text in ("output.report=false", *overrides) for part in ("--set", text)]
             command = [sys.executable, "-m", "ssbmech.cli", "run", str(CASES / f"{case}.yaml"), "-n", "2"]
             command += ["-o", str(out), *settings]
-            ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            ended = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)
             assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
             done[key] = _read(out)
         return done[key]

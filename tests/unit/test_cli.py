@@ -83,7 +83,7 @@ def call(environment: dict[str, str], tmp_path: Path) -> Call:
         command = [*before, sys.executable, "-m", "ssbmech.cli", *map(str, arguments)]
         env = environment | variables
         return subprocess.run(
-            command, env=env, cwd=folder, capture_output=True, text=True, check=False, timeout=120
+            command, env=env, cwd=folder, capture_output=True, encoding="utf-8", check=False, timeout=120
         )
 
     return run

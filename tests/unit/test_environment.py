@@ -58,6 +58,6 @@ def test_pinned_tools_agree() -> None:
 
 def test_probe_accepts_this_environment() -> None:
     answer = subprocess.run(
-        [sys.executable, ENVIRONMENT / "probe.py"], capture_output=True, text=True, check=True
+        [sys.executable, ENVIRONMENT / "probe.py"], capture_output=True, encoding="utf-8", check=True
     )
     assert answer.stdout.strip() == "ready"

@@ -37,7 +37,7 @@ def run_on_two_ranks(folder: Path, test: str) -> subprocess.CompletedProcess[str
         str(folder),
     ]
     return subprocess.run(
-        command, capture_output=True, text=True, env=environment, cwd=folder, timeout=90, check=False
+        command, capture_output=True, encoding="utf-8", env=environment, cwd=folder, timeout=90, check=False
     )
 
 

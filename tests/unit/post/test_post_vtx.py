@@ -64,7 +64,7 @@ def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     command = [launcher, "-n", str(request.param), sys.executable, "writer.py", "."]
     environment = {**clean_environment(), **{k: v for k, v in os.environ.items() if k.startswith("OMPI_")}}
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=200, check=False
+        command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", timeout=200, check=False
     )
     assert done.returncode == 0, done.stderr
     return folder
