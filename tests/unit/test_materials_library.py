@@ -76,7 +76,7 @@ def test_volume_changes_are_the_published_ones(
 
 def test_potentials_stay_where_cells_work() -> None:
     for name, low, high in (
-        ("NCM811", 3.4, 4.5),
+        ("NCM811", 2.7, 4.5),
         ("LCO", 3.5, 4.4),
         ("LFP", 2.9, 3.5),
         ("graphite", 0.0, 1.4),
