@@ -51,3 +51,12 @@ def test_stoichiometry_stays_between_empty_and_full(model: Model) -> None:
     if mine:
         others[part.start : part.start + 2] = False
     assert (update.array_r[others] == 0.05).all()
+
+
+def test_a_failure_says_that_a_node_is_full(model: Model) -> None:
+    system = model.system
+    assert system._at_bounds() == ""
+    x = system.unknowns["stoichiometry"].value.x.array
+    if COMM.rank == COMM.size - 1 and x.size:
+        x[0] = 1.0 - 1e-9
+    assert "stoichiometry comes within 1.0e-09 of its bounds 0 and 1" in system._at_bounds()

@@ -386,5 +386,16 @@ class CoupledSystem:
         return (
             f"the Newton iteration stopped (PETSc reason {reason}) after {self.snes.getIterationNumber()} iterations; largest "
             f"imbalance in the field '{worst}'{self._worst_place(worst)}: {self.field_norms[worst]:.2e} of its reference "
-            f"(allowed {self.options.tolerance:.0e})"
+            f"(allowed {self.options.tolerance:.0e}){self._at_bounds()}"
         )
+
+    def _at_bounds(self) -> str:
+        """Which fields have come so close to a bound that they may be why; collective."""
+        text = ""
+        for name, (low, high) in self.options.bounds.items():
+            values = self.unknowns[name].value.x.array
+            room = min((values - low).min(initial=high), (high - values).min(initial=high))
+            room = self.comm.allreduce(float(room), MPI.MIN)
+            if room < 1e-3 * (high - low):
+                text += f"; {name} comes within {room:.1e} of its bounds {low:g} and {high:g}"
+        return text
