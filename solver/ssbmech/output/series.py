@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from mpi4py import MPI
 
 from ssbmech.constants import MAH_PER_CM2
 from ssbmech.evolution import Evolution
@@ -163,13 +164,23 @@ class Measurements:
             return 0.0
         return self.model.platen.side * float(self.model.setting["platen_displacement"].value.x.array[0])
 
+    def _extremes(self) -> tuple[float, float]:
+        """Smallest and largest stoichiometry of any node; without lithium that moves, 0 and 0. Collective."""
+        if "stoichiometry" not in self.model.setting:
+            return 0.0, 0.0
+        x = self.model.setting["stoichiometry"].value.x.array
+        comm = self.model.setting.mesh.comm
+        low = comm.allreduce(float(x.min(initial=1.0)), MPI.MIN)
+        return low, comm.allreduce(float(x.max(initial=0.0)), MPI.MAX)
+
     def _stoichiometry(self, cells: CellState) -> dict[str, float]:
         numbers = [b.number for b in self.particles]
         means, volume = self.probe.body_means(cells.stoichiometry)[numbers], self.model.body_volume[numbers]
+        low, high = self._extremes()
         return {
             "mean_stoichiometry": float((means * volume).sum() / volume.sum()),
-            "minimum_stoichiometry": float(means.min()),
-            "maximum_stoichiometry": float(means.max()),
+            "minimum_stoichiometry": low,
+            "maximum_stoichiometry": high,
             "stoichiometry_deviation": weighted_deviation(means, volume),
         }
 
