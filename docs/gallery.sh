@@ -2,7 +2,8 @@
 # Makes the pictures of the README with the program itself: meshes, the full demo, and coarse variants of the cases (25 minutes on 2
 # cores). `docs/gallery.sh meshes` makes those of the meshes only (a minute), `docs/gallery.sh mechanisms` those of docs/mechanisms.md (20 minutes),
 # `docs/gallery.sh transport` that of docs/transport.md (a minute).
-# `docs/gallery.sh counter_electrodes` those of counter electrodes and the blend, `docs/gallery.sh oxidation` that of cases/oxidation.
+# `docs/gallery.sh counter_electrodes` those of counter electrodes and the blend, `docs/gallery.sh oxidation` that of cases/oxidation,
+# `docs/gallery.sh programmes` those of cases/cccv, rate_test, gitt and collector_contact.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 mkdir -p docs/images runs/gallery
@@ -134,6 +135,34 @@ with style.publication():
 FIGURES
 }
 if [ "${1:-all}" = oxidation ]; then oxidation && exit; fi
+programmes() {
+    for name in cccv rate_test gitt; do ./ssbmech run "cases/$name/case.yaml" -o "runs/gallery/$name" --overwrite; done
+    cp runs/gallery/cccv/report/cycles.png docs/images/cccv.png
+    cp runs/gallery/rate_test/report/cycles.png docs/images/rate_test.png
+    cp runs/gallery/gitt/report/pulses.png docs/images/gitt.png
+    for name in titanium carbon; do
+        ./ssbmech run "cases/collector_contact/$name.yaml" -o "runs/gallery/$name" --overwrite --set output.report=false
+    done
+    environment/exec.sh python3 - <<'FIGURE'
+from pathlib import Path
+
+from ssbmech_post import read_series, style
+
+with style.publication():
+    figure = style.new_figure(4.8, 3.6)
+    axes = figure.subplots()
+    for name, colour in (("titanium", style.BLUE), ("carbon", style.GREY)):
+        series = read_series(Path("runs/gallery") / name)
+        pulses = series["current_density"] > 0.0
+        resistance = 1e4 * series["contact_overpotential"][pulses] / series["current_density"][pulses]
+        axes.loglog(series["pressure"][pulses], resistance, "o-", color=colour, label=name)
+    axes.set_xlabel("Stack pressure (MPa)")
+    axes.set_ylabel("Contact resistance (Ω cm²)")
+    axes.legend()
+    style.save(figure, Path("docs/images/collector_contact.png"))
+FIGURE
+}
+if [ "${1:-all}" = programmes ]; then programmes && exit; fi
 structure() { ./ssbmech mesh "cases/$1.yaml" -o "runs/gallery/$2.xdmf" --overwrite --set "mesh.microstructure.mesh_size=$3" "${@:4}"; }
 structure ncm811_lpscl/case spheres "{interface: 0.5 um, bulk: 1 um, neck: 2}"
 structure irregular_ncm811/case irregular "{interface: 0.5 um, bulk: 1 um}"
@@ -194,3 +223,4 @@ mechanisms
 transport
 counter_electrodes
 oxidation
+programmes
