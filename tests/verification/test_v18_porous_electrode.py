@@ -10,8 +10,9 @@ conductance of the interface per volume g = a i_0 F/RT [S/m³], the difference u
     R = (φ_i(0) − φ_e(L))/I = L/(k + s) [1 + (2 + (s/k + k/s) cosh ν)/(ν sinh ν)]
 
 (linear kinetics of J. S. Newman and C. W. Tobias, J. Electrochem. Soc. 109 (1962) 1183). A comb has k = σ_SE b/(a + b) and
-s = σ_CAM a/(a + b), where a and b are half of the fingers' widths, and one side per a + b. What is left of the fingers is the conduction
-across them: in a strip with a uniform flux through one side the potential is a parabola, at the side a/(3 σ) times the flux away from its mean.
+s = σ_CAM a/(a + b), where a and b are half of the fingers' widths, and one side per a + b. What is left of the fingers is the
+conduction across them: in a strip with a uniform flux through one side the potential is a parabola, whose value at the side lies
+a/(3 σ) times the flux away from its mean.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import pytest
 import support_columns as columns
 import support_coupled as sc
 from scipy.integrate import solve_bvp
-from test_planar_cell import TEMPERATURE, THERMAL, planar_case
+from test_planar_cell import THERMAL, planar_case
 
 from ssbmech import compat
 from ssbmech.evolution import Evolution
@@ -171,7 +172,7 @@ def along_interface(model: Model, state: InterfaceState) -> tuple[Floats, Floats
     [(*row, 1 if number % 2 else -1) for number, row in enumerate(list(TABLE)[:4])],
 )
 def test_v18_comb(shared_tmp_path: Path, k: float, s: float, g: float, sign: int) -> None:
-    """Resistance and distribution of the current on charge and discharge: 1 % from the porous electrode, and from that with fingers far less."""
+    """Resistance and distribution of the current, on charge and on discharge: 1 %, and far less beside the electrode with fingers."""
     porous = Porous(k, s, g)
     comb = solve(shared_tmp_path, porous, sign=sign)
     fingers = porous.with_fingers(NARROW)
@@ -193,7 +194,7 @@ def test_v18_comb(shared_tmp_path: Path, k: float, s: float, g: float, sign: int
 
 
 def test_v18_limit_of_narrow_fingers(shared_tmp_path: Path) -> None:
-    """The distance from the porous electrode goes as the square of the width: at a given g, a/(3 σ) and the conductance of a side both grow."""
+    """At a given g the conductance of a side and the resistance across a finger grow with the width, their product as its square."""
     porous = Porous(*list(TABLE)[3])
     narrow, wide = (
         solve(shared_tmp_path, porous, width).resistance / porous.resistance() - 1
