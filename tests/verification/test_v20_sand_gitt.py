@@ -7,9 +7,10 @@ J. C. Jaeger, Conduction of Heat in Solids, 2nd ed. (1959), sections 2.9, 3.8 an
     slab, thickness L  i L/(F D) [τ + 1/3 - 2/π² Σ exp(-n² π² τ)/n²],   τ = D t/L²
     sphere, radius R   i R/(F D) [3 τ + 1/5 - 2 Σ exp(-λ_n² τ)/λ_n²],   τ = D t/R²,  tan λ_n = λ_n
 
-The transition time is when that is c_0: H. J. S. Sand's t_S = π D (F c_0/2i)² (Phil. Mag. 1 (1901) 45) goes as i⁻², and where the body is nearly
-emptied before, t_S goes as i⁻¹. W. Weppner and R. A. Huggins (J. Electrochem. Soc. 124 (1977) 1569) take the diffusivity from the steady and
-the transient change of the potential in a pulse as if the body were thick, D = 4/(π t) (V/A ΔU_s/ΔU_t)²; in a sphere that is too small.
+The transition time is when that is c_0: t_S = π D (F c_0/2i)² of H. J. S. Sand (Phil. Mag. 1 (1901) 45) goes as i⁻², and where the body
+is nearly emptied before, t_S goes as i⁻¹. W. Weppner and R. A. Huggins (J. Electrochem. Soc. 124 (1977) 1569) take the diffusivity
+from the steady and the transient change of the potential in a pulse as if the body were thick, D = 4/(π t) (V/A ΔU_s/ΔU_t)²; in a
+sphere that is too small. With U linear in x, potentials are concentrations.
 """
 
 from __future__ import annotations
@@ -34,8 +35,15 @@ Floats = npt.NDArray[np.float64]
 
 DIFFUSIVITY, START = 1e-14, 2e4  # m²/s, mol/m³
 MAXIMUM = 5e4  # mol/m³
-SLAB, THICK = 5.0, 40.0  # µm; of the thick body the far end sees exp(-L²/D t) = 3e-10 of the surface at the longest time
-STRIP, CONE, WIDE_CONE = 0.1, 0.02, 0.1  # µm, widths at the surface, whose corners have unequal shares of the cells: with wide ones, one is empty early
+SLAB, THICK = (
+    5.0,
+    40.0,
+)  # µm; of the thick body the far end sees exp(-L²/D t) = 3e-10 of the surface at the longest time
+STRIP, CONE, WIDE_CONE = (
+    0.1,
+    0.02,
+    0.1,
+)  # µm, widths at the surface, whose corners have unequal shares of the cells: with wide ones, one is empty early
 SHELL = 0.1  # µm, electrolyte of the sphere
 INTERCEPT, SLOPE = 4.4, 1.0  # V, U(x) = INTERCEPT - SLOPE x
 LEFT = 4e-5  # of x at the surface where a body counts as empty: a ten-thousandth of the start
@@ -105,10 +113,14 @@ def layers(length: float, first: float, ratio: float) -> Floats:
     return length * depth / depth[-1]
 
 
-def steps(time: float, number: int) -> dict[str, str]:
+def steps(time: float, number: int) -> dict[str, Any]:
     """Time steps of a ``number``-th of ``time``, and short ones to begin with."""
     longest = time / number
-    return {"initial": f"{0.1 * longest} s", "maximum": f"{longest} s"}
+    return {
+        "time_step": {"initial": f"{0.1 * longest} s", "maximum": f"{longest} s"},
+        # A step past the end of the lithium has no solution, and is given up after 8 iterations; others take 3.
+        "newton": {"tolerance": 1e-7, "maximum_iterations": 8},
+    }
 
 
 def lithium() -> dict[str, Any]:
@@ -122,10 +134,12 @@ def lithium() -> dict[str, Any]:
 
 def lost(current: float, length: float) -> float:
     """Loss of potential by conduction through a micrometre of electrolyte and ``length`` [µm], and by charge transfer [V]."""
-    return float(current * (1.0 + length) * 1e-6 / CONDUCTIVITY + 2 * THERMAL * np.arcsinh(0.5 * current / EXCHANGE))
+    return float(
+        current * (1.0 + length) * 1e-6 / CONDUCTIVITY + 2 * THERMAL * np.arcsinh(0.5 * current / EXCHANGE)
+    )
 
 
-def flat(folder: Path, length: float, start: float, programme: list[Any], time_step: dict[str, str]) -> Model:
+def flat(folder: Path, length: float, start: float, programme: list[Any], numerics: dict[str, Any]) -> Model:
     """A layer ``length`` [µm] thick behind a micrometre of electrolyte."""
     case = planar_case(programme=programme)
     cam, se = case["phases"]["CAM"], case["phases"]["SE"]
@@ -134,17 +148,17 @@ def flat(folder: Path, length: float, start: float, programme: list[Any], time_s
         phase["conduction"]["conductivity"] = f"{CONDUCTIVITY} S/m"
     case["interfaces"][0]["charge_transfer"]["exchange_current_density"] = f"{EXCHANGE} A/m^2"
     case["stack"] |= {"axis": "y", "separator": "y-", "collector": "y+"}
-    case["numerics"] = {"time_step": time_step}
+    case["numerics"] = numerics
     y = np.concatenate([[-1.0, 0.0], layers(length, 0.03, 1.06)])
     tagged = columns.plane_grid(np.array([0.0, STRIP]), y, ["se", "cam"], lambda middle: middle[:, 1] > 0.0)
     return sc.model_of(folder, case, tagged, ["electrochemistry"])
 
 
 def ball(
-    folder: Path, start: float, programme: list[Any], time_step: dict[str, str], first: float, width: float
+    folder: Path, start: float, programme: list[Any], numerics: dict[str, Any], first: float, width: float
 ) -> Model:
     """A cone out of the sphere of 5 µm, wired, in a thin shell of electrolyte; its first layer and its width at the surface [µm]."""
-    case = sphere_case("charge", start, [1.0]) | {"programme": programme, "numerics": {"time_step": time_step}}
+    case = sphere_case("charge", start, [1.0]) | {"programme": programme, "numerics": numerics}
     case["phases"]["CAM"]["lithium"] |= lithium()
     case["interfaces"][0]["charge_transfer"]["exchange_current_density"] = f"{EXCHANGE} A/m^2"
     case["phases"]["SE"]["conduction"]["conductivity"] = f"{CONDUCTIVITY} S/m"
@@ -154,21 +168,21 @@ def ball(
     return sc.model_of(folder, case, tagged, ["electrochemistry"])
 
 
-def emptied(folder: Path, body: str, current: float, number: int = 160) -> float:
+def emptied(folder: Path, body: str, current: float, number: int = 100) -> float:
     """Time [s] after which the surface of a body is empty; the program ends the charge at the potential of that."""
     length = {"thick": THICK, "slab": SLAB, "sphere": SHELL - 1.0}[body]
     end = INTERCEPT - SLOPE * LEFT + lost(current, length)
     size = f"{current / ONE_C!r}C" if body == "sphere" else f"{current} A/m^2"
     programme = [{"charge": size, "until": {"potential": f"{end!r} V"}}]
-    time_step = steps(transition(body, current), number)
+    numerics = steps(transition(body, current), number)
     start = START / MAXIMUM
     if body == "sphere":
-        model = ball(folder, start, programme, time_step, 0.03, CONE)
+        model = ball(folder, start, programme, numerics, 0.03, CONE)
     else:
-        model = flat(folder, length, start, programme, time_step)
+        model = flat(folder, length, start, programme, numerics)
     evolution, seen = sp.states(model)
     assert seen[-1].ended == "potential"
-    assert evolution.ledger._close().lithium_error < 1e-8
+    assert evolution.ledger._close().lithium_error < 1e-7
     return seen[-1].time
 
 
@@ -178,7 +192,8 @@ def test_v20_sand(shared_tmp_path: Path, body: str) -> None:
     currents = (2.0, 10.0)
     found = [emptied(shared_tmp_path, body, current) for current in currents]
     table = [SAND[current][BODIES.index(body)] for current in currents]
-    print(body, np.array(found) / table - 1, slope(found, currents), slope(table, currents))
+    # Measured 0.27 and 0.29 % (thick), 0.29 % (slab, 10 A/m²), 0.13 % (sphere, 10 A/m²), else 0.01 %: after n equal steps backward
+    # Euler lags behind the square root by t/4n, which is 0.25 %.
     assert found == pytest.approx(table, rel=5e-3)
     assert slope(found, currents) == pytest.approx(slope(table, currents), abs=5e-3)
 
@@ -188,7 +203,7 @@ def test_v20_capacity(shared_tmp_path: Path) -> None:
     currents = (0.05, 0.1)
     found = [emptied(shared_tmp_path, "slab", current, 20) for current in currents]
     expected = [transition("slab", current) for current in currents]
-    print(np.array(found) / expected - 1, slope(found, currents))
+    # Measured 1e-4, which is LEFT: backward Euler makes no error where the profile only falls.
     assert found == pytest.approx(expected, rel=1e-3)
     assert slope(found, currents) == pytest.approx(-1.0, abs=0.01)
 
@@ -199,7 +214,7 @@ def test_v20_full(shared_tmp_path: Path) -> None:
     end = INTERCEPT - SLOPE * (1.0 - LEFT) - lost(current, SLAB)
     programme = [{"discharge": f"{current} A/m^2", "until": {"voltage": f"{end!r} V"}}]
     time = SAND[current][1]
-    model = flat(shared_tmp_path, SLAB, 1.0 - START / MAXIMUM, programme, steps(time, 160))
+    model = flat(shared_tmp_path, SLAB, 1.0 - START / MAXIMUM, programme, steps(time, 100))
     _, seen = sp.states(model)
     assert seen[-1].ended == "voltage"
     assert seen[-1].time == pytest.approx(time, rel=5e-3)
@@ -209,16 +224,21 @@ def test_v20_gitt(shared_tmp_path: Path) -> None:
     """Pulses of 0.2 A/m² with rests of three times R²/D: Weppner and Huggins' formula takes the sphere for a thick body."""
     current = 0.2
     programme: list[Any] = []
-    for pulse in APPARENT:
-        longest = f"{pulse / 100} s"
+    for pulse, number in zip(APPARENT, (100, 80, 50, 30), strict=True):
+        longest = f"{pulse / number} s"
         charge = {"charge": f"{current / ONE_C!r}C", "until": {"time": f"{pulse} s"}}
         programme += [charge | {"maximum_time_step": longest}, {"rest": "7500 s"}]
-    time_step = {"initial": "0.01 s", "maximum": "1500 s"}
-    _, seen = sp.states(ball(shared_tmp_path, 0.5, programme, time_step, 0.01, WIDE_CONE))
+    # In long steps at rest, the rounding of what diffuses between layers of 0.01 µm is 1e-7 of what the program takes for no current.
+    numerics = {
+        "time_step": {"initial": "0.01 s", "maximum": "1500 s", "growth": 2.0},
+        "newton": {"tolerance": 1e-5},
+    }
+    evolution, seen = sp.states(ball(shared_tmp_path, 0.5, programme, numerics, 0.01, WIDE_CONE))
+    assert evolution.ledger._close().lithium_error < 1e-6
     voltage = np.array([INTERCEPT - SLOPE * 0.5, *(state.voltage for state in sp.ends(seen))])
     before, pulsed, relaxed = voltage[:-1:2], voltage[1::2], voltage[2::2]
     transient = pulsed - before - lost(current, SHELL - 1.0)
     length = np.array(list(APPARENT))
     apparent = 4 / (np.pi * length) * (RADIUS * 1e-6 / 3 * (relaxed - before) / transient) ** 2
-    print(apparent / DIFFUSIVITY, apparent / DIFFUSIVITY / list(APPARENT.values()) - 1, len(seen))
+    # Measured 0.32, 0.29, 0.20 and 0.07 %, most of it backward Euler: 1/4n at first, less where the lithium just builds up.
     assert apparent / DIFFUSIVITY == pytest.approx(list(APPARENT.values()), rel=5e-3)
