@@ -35,15 +35,10 @@ Floats = npt.NDArray[np.float64]
 
 DIFFUSIVITY, START = 1e-14, 2e4  # m²/s, mol/m³
 MAXIMUM = 5e4  # mol/m³
-SLAB, THICK = (
-    5.0,
-    40.0,
-)  # µm; of the thick body the far end sees exp(-L²/D t) = 3e-10 of the surface at the longest time
-STRIP, CONE, WIDE_CONE = (
-    0.1,
-    0.02,
-    0.1,
-)  # µm, widths at the surface, whose corners have unequal shares of the cells: with wide ones, one is empty early
+SLAB = 5.0  # µm
+THICK = 40.0  # µm; at the longest time the far end changes exp(-L²/D t) = 3e-10 of what the surface does
+STRIP, WIDE_CONE = 0.1, 0.1  # µm, at the surface
+CONE = 0.02  # µm; its corners have unequal shares of the cells, and in a wider one the first is empty before the others
 SHELL = 0.1  # µm, electrolyte of the sphere
 INTERCEPT, SLOPE = 4.4, 1.0  # V, U(x) = INTERCEPT - SLOPE x
 LEFT = 4e-5  # of x at the surface where a body counts as empty: a ten-thousandth of the start
@@ -85,8 +80,10 @@ def fallen(body: str, current: float, time: float, length: float = SLAB) -> floa
 
 def transition(body: str, current: float, length: float = SLAB) -> float:
     """t_S [s]."""
-    most = sc.FARADAY * START * length * 1e-6 / current  # as if there were no gradient, in a slab
-    most = np.pi * DIFFUSIVITY * (sc.FARADAY * START / (2 * current)) ** 2 * 1.1 if body == "thick" else most
+    # No longer than in a thick body, and than the lithium of a slab lasts.
+    most = 1.01 * np.pi * DIFFUSIVITY * (sc.FARADAY * START / (2 * current)) ** 2
+    if body != "thick":
+        most = min(most, sc.FARADAY * START * length * 1e-6 / current)
     return float(brentq(lambda t: fallen(body, current, t, length) - START, 1e-6 * most, most, rtol=1e-12))
 
 
