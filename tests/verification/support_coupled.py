@@ -99,15 +99,18 @@ def ball_in_box(n: int, side: float, radius: float, roundness: float = 0.8) -> T
     return distribute(COMM, raw)
 
 
-def narrow_cone(radius: float, layers: int, shell: float, half_angle: float = 0.02) -> TaggedMesh:
+def narrow_cone(radius: float, layers: int | Floats, shell: float, half_angle: float = 0.02) -> TaggedMesh:
     """A narrow three-sided cone out of a sphere ``cam``, closed by one layer ``se``; its end is the face z+.
+
+    ``layers`` is the number of equal layers of ``cam``, or the radii between them, from the first above zero up to ``radius``.
 
     Its sides are planes of symmetry of the sphere and, up to the square of the angle, its ends are layers of equal radius.
     The ratio of volume to surface is that of the sphere, so the mesh resolves the radius as finely as one likes.
     """
     raw = None
     if COMM.rank == 0:
-        height = np.append(np.linspace(0.0, radius, layers + 1)[1:], radius + shell)
+        ends = np.linspace(0.0, radius, layers + 1)[1:] if isinstance(layers, int) else layers
+        height, layers = np.append(ends, radius + shell), len(ends)
         turn = 2 * np.pi / 3 * np.arange(3)
         ring = np.stack([half_angle * np.cos(turn), half_angle * np.sin(turn), np.ones(3)], axis=1)
         points = np.concatenate([np.zeros((1, 3)), (height[:, None, None] * ring).reshape(-1, 3)])
