@@ -76,6 +76,42 @@ def test_constant_voltage_decays_as_the_closed_form(shared_tmp_path: Path) -> No
     assert 2 * errors[1] - errors[0] == pytest.approx(0.0, abs=5e-4)
 
 
+@pytest.mark.parametrize("kinetics", [None, 5.0])
+def test_a_hold_follows_a_counter_electrode_that_moves(shared_tmp_path: Path, kinetics: float | None) -> None:
+    """Cell voltage V = U(x) + f(i) - U_a(y) in every step of CC/CV, U_a falling with its own lithiation: n/p = 1.2.
+
+    The hold keeps the difference, so the positive electrode is charged further while the negative one falls.
+    """
+    capacity, y0 = 1.2 * sp.STORAGE, 0.1  # C/m²
+    counter = {
+        "potential": {"expression": "0.6 - 0.4*y", "unit": "V"},
+        "capacity": f"{capacity / MAH_PER_CM2} mAh/cm^2",
+        "initial_lithiation": y0,
+    }
+    if kinetics is not None:
+        counter["exchange_current_density"] = f"{kinetics} A/m^2"
+    programme = ["charge at C/2 to 3.4 V", "hold at 3.4 V until C/20"]
+    stack = {"counter_electrode": counter}
+    model = sp.cell(shared_tmp_path, programme, CONDUCTIVITY, EXCHANGE, stack=stack)
+    evolution, seen = sp.states(model)
+    charged, held = sp.ends(seen)
+    assert (charged.ended, held.ended) == ("voltage", "current")
+    for state in seen[1:]:
+        current = state.current_density
+        negative = 0.6 - 0.4 * (y0 + state.charge / capacity)
+        if kinetics is not None:
+            negative -= 2 * sp.THERMAL * np.arcsinh(0.5 * current / kinetics)
+        assert potential(state.charge) + loss(current) - negative == pytest.approx(
+            state.voltage, abs=GRADIENT * 2.4
+        )
+        if state.programme_step == 1:
+            assert state.voltage == pytest.approx(3.4, abs=1e-9)  # solved for, at a Newton tolerance of 1e-8
+    # Both slopes work against the charge that passes in the hold.
+    assert held.charge - charged.charge > 0.03 * sp.STORAGE
+    moved = sp.START * sp.STORAGE - evolution.ledger.lithium_content() / model.area
+    assert held.charge == pytest.approx(moved, rel=1e-10)
+
+
 def test_charge_of_a_hold_is_that_of_the_lithium(shared_tmp_path: Path) -> None:
     """What flows in a hold follows from the solution; the charge counted is the charge moved."""
     model = sp.cell(
