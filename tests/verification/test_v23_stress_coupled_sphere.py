@@ -53,6 +53,9 @@ def free_sphere(
     case = ss.strained_case(TIMES, mobility)
     case["phases"]["SE"]["elasticity"]["youngs_modulus"] = "1 kPa"
     case["numerics"] |= numerics
+    if mobility != "dilute_solution":
+        # A weaker coupling leaves steeper profiles that take longer to settle.
+        case["programme"][0]["maximum_time_step"] = "50 s"
     tagged = ss.octant_in_box(folder, [ss.RADIUS], 5.5, sizes, ["cam", "se"])
     return ss.charged(folder, case, tagged, at_surface)
 
@@ -81,20 +84,24 @@ def test_v23(shared_tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("mobility", ["ideal_solution", "from_open_circuit_potential"])
 def test_other_mobilities(shared_tmp_path: Path, mobility: str) -> None:
-    """The other forms of the coupling, weaker, so with steeper profiles, against the radial computation."""
-    steps = {"initial": "20 s", "maximum": "300 s", "growth": 2.0}
+    """The other forms of the coupling against the radial computation."""
+    steps = {"initial": "20 s", "maximum": "600 s", "growth": 2.0}
     found = free_sphere(shared_tmp_path, [0.8, 0.68, 3.0], mobility, time_step=steps)
     for expected, values in zip(ss.radial_charge(TIMES, mobility), found, strict=True):
         print(mobility, expected, values)
-        # Measured 1.2 and 1.6 mV at 600 s, where the profile is young: O(h²), as in V22 on octants (0.36 mV at h = 0.4 um, here 0.68).
-        assert values["potential"] == pytest.approx(expected["potential"], abs=2e-3)
-    assert found[-1]["hoop"] == pytest.approx(expected["hoop"], rel=0.02)
+        # Measured at most 0.53 mV (ideal_solution) and 0.83 mV.
+        assert values["potential"] == pytest.approx(expected["potential"], abs=1e-3)
+    # Measured 0.7 % and 1.0 %, as in V23.
+    assert found[-1]["hoop"] == pytest.approx(expected["hoop"], rel=0.015)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("degree", "low", "high"), [(1, 0.5, 1.3), (2, 1.6, 2.4)])
 def test_order(shared_tmp_path: Path, degree: int, low: float, high: float) -> None:
-    """Order of the hoop stress at 4500 s: 2 with quadratic displacements, 1 with linear ones, whose stress has no gradient in a cell."""
+    """Order of the hoop stress at 4500 s: 2 with quadratic displacements, 1 with linear ones, whose stress has no gradient in a cell.
+
+    Measured 2.3 % and 0.6 % (order 1.9) with quadratic, 8.4 % and 4.8 % (0.8) with linear displacements at h = R/4 and R/8.
+    """
     exact = REFERENCE[4500.0][1]
     errors = []
     for h in (1.2, 0.6):

@@ -367,8 +367,8 @@ class CoupledSystem:
             spent - (self.timings.assembly - assembly) - (self.timings.preconditioner - setup)
         )
         if self.snes.getConvergedReason() <= 0:
-            failure = self._failure()
-            if self.snes.getConvergedReason() == PETSc.SNES.ConvergedReason.DIVERGED_LINEAR_SOLVE:
+            failure, reason = self._failure(), PETSc.SNES.ConvergedReason
+            if self.snes.getConvergedReason() in (reason.DIVERGED_LINEAR_SOLVE, reason.DIVERGED_FNORM_NAN):
                 self._renew_solver()
             self.linear.renew()
             raise SolveError(failure)
