@@ -23,7 +23,7 @@ from ssbmech.evolution import Evolution
 from ssbmech.fields import ROW_SCALE
 from ssbmech.model import Model, build_model
 from ssbmech.physics.setting import Energy, Setting
-from ssbmech.solve.linear import LinearSolver
+from ssbmech.solve.linear import Kind, LinearSolver
 from ssbmech.solve.numbering import Constraints
 from ssbmech.solve.stepping import Accepted, TimeStepper
 from ssbmech.solve.system import CoupledSystem, NewtonOptions
@@ -156,11 +156,12 @@ def solver_of(
     constraints: Mapping[str, Constraints],
     references: Mapping[str, float],
     tolerance: float = 1e-11,
+    kind: Kind = "direct",
 ) -> CoupledSystem:
-    """System without global unknowns, direct linear solver."""
+    """System without global unknowns."""
     fixed = {name: (lambda value=value: value) for name, value in references.items()}
     options = NewtonOptions(20, tolerance, dict(ROW_SCALE))
-    return CoupledSystem(setting, terms, constraints, {}, fixed, LinearSolver("direct"), options)
+    return CoupledSystem(setting, terms, constraints, {}, fixed, LinearSolver(kind), options)
 
 
 def everywhere(setting: Setting, name: str, function: Callable[[Floats], Any]) -> Floats:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import support_coupled as sc
-from test_single_sphere import sphere_case
+from support_sphere import sphere_case
 
 from ssbmech.domain.mesh import RawMesh, TaggedMesh, distribute
 from ssbmech.evolution import Evolution

@@ -8,18 +8,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import support_coupled as sc
+from support_sphere import ONE_C, RADIUS, sphere_case
 
 from ssbmech.domain.mesh import TaggedMesh
 from ssbmech.evolution import Evolution
 from ssbmech_mesh.primitives import concentric_octant
 
-RADIUS, SHELL = 5.0, 5.5  # um
-MAXIMUM, DENSITY = 50000.0, 4.78  # mol/m^3, g/cm^3
-CAPACITY = sc.FARADAY * MAXIMUM / 3.6 / (DENSITY * 1e6)  # mAh/g of all sites
-ONE_C = sc.FARADAY * MAXIMUM * RADIUS * 1e-6 / 3 / 3600  # A/m^2 of surface
+SHELL = 5.5  # um
 
 REFERENCE = {
     "discharge": (0.3, {600.0: 4.056646095, 2400.0: 3.759330317, 4500.0: 3.536961965}),
@@ -33,52 +30,6 @@ def octant(folder: Path, surface: float = 0.4) -> TaggedMesh:
     return sc.written_mesh(
         folder, "octant", lambda path: concentric_octant(path, RADIUS, SHELL, sizes, ["cam", "se"])
     )
-
-
-def sphere_case(kind: str, start: float, times: list[float]) -> dict[str, Any]:
-    """1 A/m² of the sphere's surface until each of the times [s]."""
-    rate = 1.0 / ONE_C
-    durations = np.diff([0.0, *times])
-    return {
-        "title": "one sphere",
-        "phases": {
-            "CAM": {
-                "regions": ["cam"],
-                "density": f"{DENSITY} g/cm^3",
-                "elasticity": {"youngs_modulus": "140 GPa", "poisson_ratio": 0.3},
-                "lithium": {
-                    "maximum_concentration": f"{MAXIMUM} mol/m^3",
-                    "open_circuit_potential": {"expression": sc.CHEN2020, "unit": "V"},
-                    "diffusivity": "4e-15 m^2/s",
-                    "initial_stoichiometry": start,
-                },
-                "conduction": {"carrier": "electronic", "conductivity": "1e3 S/m"},
-            },
-            "SE": {
-                "regions": ["se"],
-                "elasticity": {"youngs_modulus": "22.1 GPa", "poisson_ratio": 0.37},
-                "conduction": {"carrier": "ionic", "conductivity": "1e3 S/m"},
-            },
-        },
-        "interfaces": [
-            {
-                "between": ["CAM", "SE"],
-                "cohesion": {"stiffness": "1e16 Pa/m"},
-                "charge_transfer": {
-                    "exchange_current_density": {"expression": "4*sqrt(x*(1-x))", "unit": "A/m^2"}
-                },
-            }
-        ],
-        "electrons": {"path": "wired", "conductance": "1e15 S/m^3"},
-        "stack": {
-            "separator": "outer",
-            "load": {"pressure": "0 MPa"},
-            "counter_electrode": {"name": "Li", "potential": "0 V"},
-        },
-        "programme": [{kind: f"{rate!r}C", "until": {"time": f"{duration} s"}} for duration in durations],
-        "cell": {"nominal_capacity": f"{CAPACITY!r} mAh/g", "temperature": "298.15 K"},
-        "numerics": {"time_step": {"initial": "10 s", "maximum": "60 s", "growth": 1.5}},
-    }
 
 
 def potentials(

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import support_coupled as sc
+from support_sphere import sphere_case
 from test_separator import columns
-from test_single_sphere import sphere_case
 
 WARM, REFERENCE = 333.15, 313.15  # K
 # Place, value, unit, activation energy [J/mol]: slow enough that each is worth millivolts.

@@ -81,6 +81,10 @@ class LinearSolver:
         self.kind = kind
         self._user = dict(options or {})
         self._system: CoupledSystem | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """No preconditioner has been built yet."""
         self._fresh_iterations = 0
         self._age = 0
         self._renew = False
@@ -88,7 +92,8 @@ class LinearSolver:
         self._context_missing = True
 
     def attach(self, snes: PETSc.SNES, system: CoupledSystem) -> None:
-        """Choose options and, for the field split, tell PETSc the fields."""
+        """Choose options and, for the field split, tell PETSc the fields; a second solver takes the place of the first."""
+        self._forget()
         self._system = system
         options = {
             # Full steps: contact and debonding make the residual rise for an iteration or two on the way to the solution, and a

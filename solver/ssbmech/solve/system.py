@@ -164,6 +164,12 @@ class CoupledSystem:
         snes.setFromOptions()
         self.snes = snes
 
+    def _renew_solver(self) -> None:
+        """A new solver: after a failed factorisation MUMPS fails on regular matrices too, and PETSc leaves vectors locked by an error."""
+        for part in (self.snes, self.state, self._function):
+            part.destroy()
+        self._set_up_solver()
+
     # -- state ---------------------------------------------------------------------------------------------------
 
     def read_state(self, x: PETSc.Vec) -> None:
@@ -349,7 +355,7 @@ class CoupledSystem:
         except (
             PETSc.Error
         ) as error:  # such as a factorisation that ran into a singular matrix: a step to be tried shorter
-            self.linear.renew()
+            self._renew_solver()
             raise SolveError(f"the linear solver failed (PETSc error {error.ierr})") from error
         self.read_state(self.state)
         iterations, krylov = int(self.snes.getIterationNumber()), int(self.snes.getLinearSolveIterations())
@@ -361,8 +367,11 @@ class CoupledSystem:
             spent - (self.timings.assembly - assembly) - (self.timings.preconditioner - setup)
         )
         if self.snes.getConvergedReason() <= 0:
+            failure, reason = self._failure(), PETSc.SNES.ConvergedReason
+            if self.snes.getConvergedReason() in (reason.DIVERGED_LINEAR_SOLVE, reason.DIVERGED_FNORM_NAN):
+                self._renew_solver()
             self.linear.renew()
-            raise SolveError(self._failure())
+            raise SolveError(failure)
         return iterations
 
     def _worst_place(self, name: str) -> str:
