@@ -18,6 +18,7 @@ from ssbmech import compat
 from ssbmech.physics.algebraic import AlgebraicTerm
 from ssbmech.physics.setting import LocalState, Setting, Stateful, Unknown, add_forms
 from ssbmech.physics.setting import Term as Term
+from ssbmech.solve.failure import describe_failure
 from ssbmech.solve.linear import LinearSolver
 from ssbmech.solve.matrix import CoupledMatrix
 from ssbmech.solve.numbering import Constraints, Numbering
@@ -367,44 +368,9 @@ class CoupledSystem:
             spent - (self.timings.assembly - assembly) - (self.timings.preconditioner - setup)
         )
         if self.snes.getConvergedReason() <= 0:
-            failure, reason = self._failure(), PETSc.SNES.ConvergedReason
+            failure, reason = describe_failure(self), PETSc.SNES.ConvergedReason
             if self.snes.getConvergedReason() in (reason.DIVERGED_LINEAR_SOLVE, reason.DIVERGED_FNORM_NAN):
                 self._renew_solver()
             self.linear.renew()
             raise SolveError(failure)
         return iterations
-
-    def _worst_place(self, name: str) -> str:
-        """Where the largest imbalance of a field is: coordinates and number of the body; collective."""
-        unknown, n = self.unknowns[name], self.numbering
-        offset = n.first[name] - n.start
-        rows = np.abs(self.snes.getFunction()[0].array_r[offset : offset + n.count[name]])
-        mine = float(rows.max()) if rows.size else -1.0
-        _, rank = self.comm.allreduce((mine, self.comm.rank), MPI.MAXLOC)
-        place = None
-        if rank == self.comm.rank and name not in n.scalar_row:
-            dof = int(rows.argmax()) // unknown.broken.block_size
-            x = unknown.broken.space.tabulate_dof_coordinates()[dof]
-            body = int(unknown.broken.body_of_dof[dof])
-            place = f" at ({x[0]:.4g}, {x[1]:.4g}, {x[2]:.4g}) um in body {self.body_names.get(body, body)}"
-        return self.comm.bcast(place, root=rank) or ""
-
-    def _failure(self) -> str:
-        worst = max(self.field_norms, key=lambda name: self.field_norms[name])
-        reason = self.snes.getConvergedReason()
-        return (
-            f"the Newton iteration stopped (PETSc reason {reason}) after {self.snes.getIterationNumber()} iterations; largest "
-            f"imbalance in the field '{worst}'{self._worst_place(worst)}: {self.field_norms[worst]:.2e} of its reference "
-            f"(allowed {self.options.tolerance:.0e}){self._at_bounds()}"
-        )
-
-    def _at_bounds(self) -> str:
-        """Which fields have come so close to a bound that they may be why; collective."""
-        text = ""
-        for name, (low, high) in self.options.bounds.items():
-            values = self.unknowns[name].value.x.array
-            room = min((values - low).min(initial=high), (high - values).min(initial=high))
-            room = self.comm.allreduce(float(room), MPI.MIN)
-            if room < 1e-3 * (high - low):
-                text += f"; {name} comes within {room:.1e} of its bounds {low:g} and {high:g}"
-        return text
