@@ -37,6 +37,7 @@ QUICK = (
     "rate_test/case",
     "counter_electrodes/graphite",
     "oxidation/zero_strain",
+    "collector_contact/titanium",
 )
 LONGER = (
     "counter_electrodes/lithium",
@@ -47,6 +48,7 @@ LONGER = (
     "blend/case",
     "counter_electrodes/lithium_jig",
     "counter_electrodes/lithium_pressure",
+    "collector_contact/carbon",
     "irregular_ncm811/case",
     "polycrystal_ncm811/case",
     "polycrystal_ncm811/random",
@@ -278,3 +280,26 @@ def test_pulses_end_at_the_voltage(run: Run) -> None:
     assert result.summary["end_reason"] == "potential of the repeat"
     assert result.headline("end_potential_V") == pytest.approx(4.3, abs=1e-6)
     assert result.series["programme_step"][-1] < 3 + 2 * 40 - 1
+
+
+def test_titanium_remembers_the_pressure(run: Run) -> None:
+    """Resistance at every pulse: 1/(G f), f = X/(1 + X), X = (p/p0)^n, and f(p_max) (p/p_max)^m after it."""
+    series = run("collector_contact/titanium").series
+    read = [
+        (p, voltage / i)
+        for p, voltage, i in zip(
+            series["pressure"], series["contact_overpotential"], series["current_density"], strict=True
+        )
+        if i > 0.0
+    ]
+
+    def share(p: float) -> float:
+        x = (p / 1190.0) ** 1.21
+        return x / (1.0 + x)
+
+    most = 0.0
+    for p, resistance in read:
+        most = max(most, p)
+        assert resistance == pytest.approx(1e-5 / (share(most) * (p / most) ** 0.4), rel=1e-3)  # the platen's 0.1 kPa
+    assert most == pytest.approx(70.0, rel=1e-6)
+    assert read[0][1] > 15 * read[-1][1]
