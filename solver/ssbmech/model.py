@@ -17,6 +17,7 @@ from ssbmech.discretise import make_setting
 from ssbmech.domain.bodies import Bodies, RegionError, assign_bodies
 from ssbmech.domain.crystal import crystal_axis
 from ssbmech.domain.interfaces import GRAIN_BOUNDARY, InterfaceFacets, Pair
+from ssbmech.domain.measures import cell_volumes, squared_gradients
 from ssbmech.domain.mesh import TaggedMesh
 from ssbmech.fields import PLATES, ROW_SCALE, SIDES
 from ssbmech.interface_terms import add_interfaces
@@ -45,6 +46,10 @@ LEAST_C_RATE = 1e-3
 
 RESOLVED_CONTENT = 1e-6
 """Share of all lithium; a current that moves this much in a step is compared to nothing smaller, because of rounding."""
+
+RESOLVED_FLUX = 1e-7
+"""Share of Σ D c_max/h² V; lithium is balanced to nothing smaller times the tolerance of Newton's method. The fluxes between the nodes
+of a cell are differences of terms of this size, so at a tolerance of 1e-8 five roundings (1e-15) are left."""
 
 
 @dataclass
@@ -178,7 +183,6 @@ def _carriers(case: Case, sides: Iterable[str]) -> tuple[dict[str, list[str]], l
 
 
 def _body_volumes(tagged: TaggedMesh, bodies: Bodies) -> npt.NDArray[np.float64]:
-    from ssbmech.domain.measures import cell_volumes
 
     owned = tagged.mesh.topology.index_map(tagged.dim).size_local
     volumes = np.bincount(
@@ -273,12 +277,25 @@ def _set_initial_state(model: Model) -> None:
         unknown.accept()
 
 
+def _diffusive_scale(model: Model) -> float:
+    """Σ D c_max |∇φ_i|² V over shape functions and cells [pA], D the largest of each phase; collective."""
+    mesh, x = model.setting.mesh, np.linspace(0.01, 0.99, 99)
+    size = cell_volumes(mesh) * squared_gradients(mesh)
+    body, total = model.bodies.cell_body[: size.size], 0.0
+    for name, lithium in model.lithium.items():
+        curves = [lithium.diffusivity, lithium.diffusivity_along_axis]
+        largest = max(float(np.max(curve(x))) for curve in curves if curve is not None)
+        total += largest * lithium.charge_density * float(size[model.bodies.of_phases([name])[body]].sum())
+    return float(mesh.comm.allreduce(total))
+
+
 def _references(model: Model) -> dict[str, Any]:
     force = REFERENCE_STRESS * model.area
     active = sum(model.body_volume[b.number] for b in model.bodies.bodies if b.phase in model.lithium)
     least = LEAST_C_RATE * model.one_c() if model.lithium else 1.0
 
     content = model.lithium_sites
+    flux = RESOLVED_FLUX * _diffusive_scale(model)
 
     def current() -> float:
         rounding = RESOLVED_CONTENT * content / float(model.setting.time_step.value)
@@ -290,7 +307,7 @@ def _references(model: Model) -> dict[str, Any]:
         "potential": current,
         "collector_potential": current,
         "wire_potential": current,
-        "stoichiometry": current,
+        "stoichiometry": lambda: max(current(), flux),
         "stress_potential": lambda: active,
     }
 
