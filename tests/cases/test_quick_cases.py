@@ -167,6 +167,7 @@ def test_ncm811_shrinks_and_debonds_under_constant_pressure(run: Run) -> None:
     assert delaminated[-1] > 0.5
 
 
+@pytest.mark.slow
 def test_fixed_gap_tells_the_materials_apart(run: Run) -> None:
     """NCM811 lowers the pressure, LiCoO2 raises it, LTVO hardly moves it (signs: Song et al. 2021, figure 10e)."""
     small = _pressed(5)[2:]
