@@ -98,6 +98,7 @@ def test_v22_on_an_octant(shared_tmp_path: Path, kind: str) -> None:
     assert max(map(abs, errors.values())) < 0.4e-3
 
 
+@pytest.mark.slow
 def test_v22_on_a_fine_octant(shared_tmp_path: Path) -> None:
     """Twentieths of the radius at the surface bring the first time of the discharge within 0.5 mV, too."""
     steps = {"time_step": {"initial": "10 s", "maximum": "60 s", "growth": 1.5}}
