@@ -27,7 +27,7 @@ def run_case(
     for setting in settings:
         command += ["--set", setting]
     paths = [*(str(checkout / source) for source in SOURCES), os.environ.get("PYTHONPATH", "")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
     done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)
     if done.returncode != 0:
         raise SystemExit(f"{case} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")

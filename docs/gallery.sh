@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes the pictures of the README with the program itself: meshes, the full demo, and coarse variants of the cases (25 minutes on 2
 # cores). `docs/gallery.sh meshes` makes those of the meshes only (a minute), `docs/gallery.sh mechanisms` those of docs/mechanisms.md (20 minutes),
-# `docs/gallery.sh transport` that of docs/transport.md (a minute).
+# `docs/gallery.sh transport` that of docs/transport.md (two minutes).
 # `docs/gallery.sh counter_electrodes` those of counter electrodes and the blend, `docs/gallery.sh oxidation` that of cases/oxidation,
 # `docs/gallery.sh programmes` those of cases/cccv, rate_test, gitt and collector_contact.
 set -euo pipefail

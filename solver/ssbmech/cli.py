@@ -32,6 +32,7 @@ from ssbmech.launch import (
     relaunch,
 )
 from ssbmech.materials_cli import app as materials
+from ssbmech.options import Overrides, Overwrite, Ranks
 from ssbmech.outcome import guarded as _guarded
 from ssbmech.outcome import require_fit
 from ssbmech.outcome import told as _told
@@ -47,20 +48,10 @@ app = typer.Typer(
 app.add_typer(materials, name="materials")
 
 CaseFile = Annotated[Path, typer.Argument(metavar="CASE", help="Case file (YAML).", show_default=False)]
-Ranks = Annotated[
-    int | None, typer.Option("-n", "--ranks", min=1, help="Number of MPI ranks.", show_default=False)
-]
 Out = Annotated[
     Path | None,
     typer.Option("-o", "--out", help="Output folder [default: runs/FOLDER-CASE].", show_default=False),
 ]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY.PATH=VALUE", help="Put a value over that of the case file.", show_default=False
-    ),
-]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output folder.")]
 
 
 class Colour(StrEnum):

@@ -22,6 +22,7 @@ from ssbmech.launch import (
     launched_ranks,
     relaunch,
 )
+from ssbmech.options import Overrides, Overwrite, Ranks
 from ssbmech.outcome import guarded, require_fit, told
 
 CASES = (".yaml", ".yml")
@@ -118,20 +119,10 @@ Picture = Annotated[
     bool, typer.Option("--picture", help="Draw the current along the last axis, as transport.png.")
 ]
 Fields = Annotated[bool, typer.Option(help="Write transport.bp for ParaView.")]
-Ranks = Annotated[
-    int | None, typer.Option("-n", "--ranks", min=1, help="Number of MPI ranks.", show_default=False)
-]
 Out = Annotated[
     Path | None,
     typer.Option("-o", "--out", help="Output folder [default: runs/NAME-transport].", show_default=False),
 ]
-Overrides = Annotated[
-    Texts,
-    typer.Option(
-        "--set", metavar="KEY.PATH=VALUE", help="Put a value over that of the case.", show_default=False
-    ),
-]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace earlier results.")]
 
 
 def transport(

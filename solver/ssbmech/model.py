@@ -183,7 +183,6 @@ def _carriers(case: Case, sides: Iterable[str]) -> tuple[dict[str, list[str]], l
 
 
 def _body_volumes(tagged: TaggedMesh, bodies: Bodies) -> npt.NDArray[np.float64]:
-
     owned = tagged.mesh.topology.index_map(tagged.dim).size_local
     volumes = np.bincount(
         bodies.cell_body[:owned], weights=cell_volumes(tagged.mesh), minlength=len(bodies.bodies)

@@ -167,16 +167,18 @@ def test_ncm811_shrinks_and_debonds_under_constant_pressure(run: Run) -> None:
     assert delaminated[-1] > 0.5
 
 
-@pytest.mark.slow
 def test_fixed_gap_tells_the_materials_apart(run: Run) -> None:
-    """NCM811 lowers the pressure, LiCoO2 raises it, LTVO hardly moves it (signs: Song et al. 2021, figure 10e)."""
+    """NCM811 lowers the pressure, LTVO hardly moves it (signs: Song et al. 2021, figure 10e)."""
     small = _pressed(5)[2:]
     ncm811 = run("ncm811_lpscl/quick_gap", *small).headline("pressure_change_MPa")
-    lco = run("lco_lpscl/quick").headline("pressure_change_MPa")
-    ltvo = run("ltvo_lpscl/quick").headline("pressure_change_MPa")
     assert ncm811 < -0.05
-    assert lco > 0.2
-    assert abs(ltvo) < 0.2 * min(abs(ncm811), abs(lco))
+    assert abs(run("ltvo_lpscl/quick").headline("pressure_change_MPa")) < 0.2 * abs(ncm811)
+
+
+@pytest.mark.slow
+def test_lithium_cobalt_oxide_raises_the_pressure(run: Run) -> None:
+    """It expands on charge, against the sign of the others."""
+    assert run("lco_lpscl/quick").headline("pressure_change_MPa") > 0.2
 
 
 def test_pressure_of_graphite_by_subtraction(run: Run) -> None:

@@ -168,7 +168,11 @@ def blend_case(path: str) -> dict[str, Any]:
 @pytest.mark.parametrize("path", ["wired", "resolved"])
 def test_the_parts_add_up(shared_tmp_path: Path, path: str) -> None:
     """To 1e-9 of the voltage in every step with current; nothing is uniform, both active materials share the current."""
-    rows = rows_of(sc.model_of(shared_tmp_path, blend_case(path), blend_mesh()))
+    model = sc.model_of(shared_tmp_path, blend_case(path), blend_mesh())
+    rows = rows_of(model)
+    start = [p.lithium.initial_x(298.15) for p in model.case.phases.values() if p.lithium is not None]
+    assert rows[0]["minimum_stoichiometry"] == pytest.approx(min(start), abs=1e-6)
+    assert rows[0]["maximum_stoichiometry"] == pytest.approx(max(start), abs=1e-6)
     flowing = [row for row in rows if row["current_density"] != 0.0]
     assert len(flowing) >= 5
     for row in flowing:

@@ -168,8 +168,8 @@ class Measurements:
         """Smallest and largest stoichiometry of any node; without lithium that moves, 0 and 0. Collective."""
         if "stoichiometry" not in self.model.setting:
             return 0.0, 0.0
-        x = self.model.setting["stoichiometry"].value.x.array
-        comm = self.model.setting.mesh.comm
+        unknown, comm = self.model.setting["stoichiometry"], self.model.setting.mesh.comm
+        x = unknown.value.x.array[: unknown.broken.owned]  # without the void dof
         low = comm.allreduce(float(x.min(initial=1.0)), MPI.MIN)
         return low, comm.allreduce(float(x.max(initial=0.0)), MPI.MAX)
 

@@ -45,7 +45,8 @@ def at_bounds(system: CoupledSystem) -> str:
     """Which fields have come so close to a bound that they may be why."""
     text = ""
     for name, (low, high) in system.options.bounds.items():
-        values = system.unknowns[name].value.x.array
+        unknown = system.unknowns[name]
+        values = unknown.value.x.array[: unknown.broken.owned * unknown.broken.block_size]  # without the void dof
         room = min((values - low).min(initial=high), (high - values).min(initial=high))
         room = system.comm.allreduce(float(room), MPI.MIN)
         if room < _CLOSE * (high - low):

@@ -353,9 +353,8 @@ class CoupledSystem:
         begin, assembly, setup = time.perf_counter(), self.timings.assembly, self.timings.preconditioner
         try:
             self.snes.solve(None, self.state)
-        except (
-            PETSc.Error
-        ) as error:  # such as a factorisation that ran into a singular matrix: a step to be tried shorter
+        except PETSc.Error as error:
+            # Such as a factorisation that ran into a singular matrix: a step to be tried shorter.
             self._renew_solver()
             raise SolveError(f"the linear solver failed (PETSc error {error.ierr})") from error
         self.read_state(self.state)
