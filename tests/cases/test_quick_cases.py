@@ -62,7 +62,10 @@ LONGER = (
     "cracking/radial_3d",
     "cracking/single_3d",
 )
-STUDIES = [*QUICK, *(pytest.param(case, marks=pytest.mark.slow) for case in LONGER)]
+STUDIES = [
+    *QUICK,
+    *(pytest.param(case, marks=(pytest.mark.slow, pytest.mark.timeout(7200))) for case in LONGER),
+]
 ALL = sorted(path.relative_to(CASES) for path in CASES.glob("*/*.yaml"))
 
 # Two and a half minutes in all on two idle cores; the limit leaves room for busy ones.
@@ -100,7 +103,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             settings = [part for text in ("output.report=false", *overrides) for part in ("--set", text)]
             command = [sys.executable, "-m", "ssbmech.cli", "run", str(CASES / f"{case}.yaml"), "-n", "2"]
             command += ["-o", str(out), *settings]
-            ended = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)
+            ended = subprocess.run(
+                command, env=environment, capture_output=True, encoding="utf-8", check=False
+            )
             assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
             done[key] = _read(out)
         return done[key]
@@ -303,6 +308,8 @@ def test_titanium_remembers_the_pressure(run: Run) -> None:
     most = 0.0
     for p, resistance in read:
         most = max(most, p)
-        assert resistance == pytest.approx(1e-5 / (share(most) * (p / most) ** 0.4), rel=1e-3)  # the platen's 0.1 kPa
+        assert resistance == pytest.approx(
+            1e-5 / (share(most) * (p / most) ** 0.4), rel=1e-3
+        )  # the platen's 0.1 kPa
     assert most == pytest.approx(70.0, rel=1e-6)
     assert read[0][1] > 15 * read[-1][1]

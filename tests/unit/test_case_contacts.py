@@ -112,3 +112,31 @@ def test_contact_of_wired_electrons(data: Data, tmp_path: Path) -> None:
     data["interfaces"].append({"between": ["CAM", "carbon"], "cohesion": {"stiffness": "1e17 Pa/m"}})
     data["interfaces"].append({"between": ["SE", "carbon"], "cohesion": {"stiffness": "1e17 Pa/m"}})
     assert "some conductor is" in refused(data, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("cohesion", "said"),
+    [
+        (
+            {"strength": "50 MPa", "toughness": "1 J/m^2", "initially_open": True},
+            "cohesion.strength: is without effect",
+        ),
+        ({"viscosity": "5 s"}, "cohesion.viscosity: is without effect"),
+        ({"initially_open": True, "viscosity": "5 s"}, "cohesion.viscosity: is without effect"),
+    ],
+)
+def test_what_an_interface_would_ignore(data: Data, tmp_path: Path, cohesion: Data, said: str) -> None:
+    data["interfaces"][0]["cohesion"] |= cohesion
+    assert said in refused(data, tmp_path)
+
+
+def test_axis_of_an_isotropic_phase(data: Data, tmp_path: Path) -> None:
+    data["phases"]["CAM"]["crystal_axis"] = [0.0, 0.0, 1.0]
+    assert "phases.CAM.crystal_axis: is without effect" in refused(data, tmp_path)
+
+
+def test_quadratic_displacements_need_their_points(data: Data, tmp_path: Path) -> None:
+    data["numerics"] = {"displacement_degree": 2, "quadrature_degree": 1}
+    assert "numerics.quadrature_degree: is too low for quadratic displacements" in refused(data, tmp_path)
+    data["numerics"]["quadrature_degree"] = 2
+    assert read(data, tmp_path).numerics.quadrature_degree == 2

@@ -59,7 +59,7 @@ def test_defaults_that_depend_on_other_keys() -> None:
 
 
 def test_a_bond_without_strength_never_breaks() -> None:
-    case = load_case(MINIMAL, ["interfaces.0.cohesion={strength: null, toughness: null}"])
+    case = load_case(MINIMAL, ["interfaces.0.cohesion={strength: null, toughness: null, viscosity: null}"])
     law = case.interfaces[0].cohesion
     assert (law.strength, law.shear_strength, law.toughness, law.breakable) == (None, None, None, False)
 

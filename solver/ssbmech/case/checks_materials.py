@@ -108,6 +108,9 @@ def _check_crystal_axis(key: str, name: str, phase: Phase, case: Case) -> Iterat
         if not 0.0 < float(np.linalg.norm(phase.crystal_axis)) < np.inf:
             allowed = "a direction, for example [0, 0, 1]"
             yield Problem(f"{key}.crystal_axis", "is no direction", phase.crystal_axis, allowed)
+        if not phase.anisotropic:
+            allowed = "a law with axes (chemical_strain.lattice, lithium.diffusivity_along_c, elasticity.hexagonal), or no crystal_axis"
+            yield Problem(f"{key}.crystal_axis", "is without effect", phase.crystal_axis, allowed)
         return
     structure = case.mesh.microstructure
     if not phase.anisotropic or structure is None:
@@ -239,6 +242,20 @@ def _check_cohesion(key: str, law: Cohesion) -> Iterator[Problem]:
             f"{key}.friction",
             "is without effect: the bond never breaks, and only broken faces rub",
             allowed="strength and toughness beside it, or initially_open: true",
+        )
+    if law.initially_open and law.strength is not None:
+        yield Problem(
+            f"{key}.strength",
+            "is without effect: faces that are initially_open have no bond",
+            f"{law.strength:g} MPa",
+            "no strength and toughness, or no initially_open",
+        )
+    if law.viscosity is not None and law.strength is None:
+        yield Problem(
+            f"{key}.viscosity",
+            "is without effect: the bond never breaks",
+            f"{law.viscosity:g} s",
+            "strength and toughness beside it, or no viscosity",
         )
 
 

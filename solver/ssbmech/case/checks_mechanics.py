@@ -13,6 +13,13 @@ from ssbmech.case.schema import Case
 def check_mechanics(case: Case) -> Iterator[Problem]:
     """Plastic flow, and what goes with finite strain."""
     finite = case.numerics.kinematics == "finite_strain"
+    if case.numerics.displacement_degree == 2 and case.numerics.quadrature_degree < 2:
+        yield Problem(
+            "numerics.quadrature_degree",
+            "is too low for quadratic displacements: elements would deform without stress",
+            case.numerics.quadrature_degree,
+            "2 or more",
+        )
     for name, phase in case.phases.items():
         key = f"phases.{name}"
         if phase.plasticity is not None:

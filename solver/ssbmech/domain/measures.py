@@ -19,8 +19,12 @@ def cell_volumes(mesh: dmesh.Mesh) -> npt.NDArray[np.float64]:
 
 def squared_gradients(mesh: dmesh.Mesh) -> npt.NDArray[np.float64]:
     """(owned cells,) Σ_i |∇φ_i|² of the linear shape functions [1/µm²]: times the volume, the trace of the stiffness of a cell."""
-    gradients = np.linalg.inv(_edges(mesh))  # columns: of the corners but the first, whose gradient is minus their sum
-    squares: npt.NDArray[np.float64] = (gradients**2).sum(axis=(1, 2)) + (gradients.sum(axis=2) ** 2).sum(axis=1)
+    gradients = np.linalg.inv(
+        _edges(mesh)
+    )  # columns: of the corners but the first, whose gradient is minus their sum
+    squares: npt.NDArray[np.float64] = (gradients**2).sum(axis=(1, 2)) + (gradients.sum(axis=2) ** 2).sum(
+        axis=1
+    )
     return squares
 
 
