@@ -3,7 +3,7 @@
 # cores). `docs/gallery.sh meshes` makes those of the meshes only (a minute), `docs/gallery.sh mechanisms` those of docs/mechanisms.md (20 minutes),
 # `docs/gallery.sh transport` that of docs/transport.md (two minutes).
 # `docs/gallery.sh counter_electrodes` those of counter electrodes and the blend, `docs/gallery.sh oxidation` that of cases/oxidation,
-# `docs/gallery.sh programmes` those of cases/cccv, rate_test, gitt and collector_contact.
+# `docs/gallery.sh cracks_3d` that of cracks in three dimensions, `docs/gallery.sh programmes` those of cases/cccv, rate_test, gitt and collector_contact.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 mkdir -p docs/images runs/gallery
@@ -11,13 +11,16 @@ mechanisms() {
     for name in base crystals cracks plastic friction all; do
         ./ssbmech run "cases/mechanisms/$name.yaml" -n 2 -o "runs/gallery/$name" --overwrite --set output.report=false
     done
-    for name in random radial; do ./ssbmech run "cases/cracking/$name.yaml" -n 2 -o "runs/gallery/cracking_$name" --overwrite; done
+    for name in random radial single; do ./ssbmech run "cases/cracking/$name.yaml" -n 2 -o "runs/gallery/cracking_$name" --overwrite; done
+    ./ssbmech run cases/friction/case.yaml -n 2 -o runs/gallery/recontact --overwrite --set output.report=false
     for name in silicon_lpscl lithium_layer pores_lpscl; do ./ssbmech run "cases/$name/case.yaml" -n 2 -o "runs/gallery/$name" --overwrite; done
     cp runs/gallery/silicon_lpscl/report/section_history.png docs/images/silicon.png
     cp runs/gallery/lithium_layer/report/section_history.png docs/images/lithium.png
     cp runs/gallery/pores_lpscl/report/section_history.png docs/images/pores.png
     environment/exec.sh python3 - <<'FIGURES'
 from pathlib import Path
+
+import numpy as np
 
 from ssbmech_post import style
 from ssbmech_post.readers import read_particles, read_series
@@ -30,17 +33,53 @@ style.save(side_by_side([(made / name, title) for name, title in titles.items()]
 with style.publication():
     figure = style.new_figure(6.0, 3.2)
     axes = figure.subplots()
-    for name, title in {"random": "random grains", "radial": "radial rods"}.items():
+    for name, title in {"random": "random grains", "radial": "radial rods", "single": "one crystal"}.items():
         run = made / f"cracking_{name}"
         series, particles = read_series(run), read_particles(run)
         area = particles.at(int(particles.steps[0]))["volume"].sum()
-        axes.plot(series["time"] / 3600, 100 * series["grain_boundary_crack_volume"] / area, label=title)
+        cracks = np.nan_to_num(series["grain_boundary_crack_volume"])  # one crystal has no boundaries
+        axes.plot(series["time"] / 3600, 100 * cracks / area, label=title)
     axes.set_xlabel("Time (h)")
     axes.set_ylabel("Crack area between grains (%)")
     axes.legend()
     style.save(figure, images / "cracking.png")
+    rubbing, hours = read_series(made / "recontact"), read_series(made / "recontact")["time"] / 3600
+    figure = style.new_figure(8.4, 3.2)
+    left, right = figure.subplots(1, 2)
+    left.plot(hours, rubbing["open_fraction"], label="open")
+    left.plot(hours, rubbing["closed_debonded_fraction"], label="closed again, no bond")
+    left.plot(hours, rubbing["active_fraction"], ":", color=style.BLACK, label="conducting")
+    left.set_ylabel("Share of the interface")
+    right.plot(hours, rubbing["fracture_dissipation"], label="fracture")
+    right.plot(hours, rubbing["friction_dissipation"], label="friction")
+    right.set_ylabel("Dissipated (pJ per µm of depth)")
+    for axes in (left, right):
+        axes.set_xlabel("Time (h)")
+        axes.legend()
+    style.save(figure, images / "recontact.png")
 FIGURES
 }
+# The cracks of docs/mechanisms.md in three dimensions: 50 minutes of processor time.
+cracks_3d() {
+    for name in random radial single; do
+        ./ssbmech run "cases/cracking/${name}_3d.yaml" -n 2 -o "runs/gallery/cracking_${name}_3d" --overwrite --set output.report=false
+    done
+    environment/exec.sh python3 - <<'FIGURE'
+from pathlib import Path
+
+from PIL import Image
+
+from ssbmech_post import style
+from ssbmech_post.side_by_side import side_by_side
+
+titles = {"random": "random grains", "radial": "radial rods", "single": "one crystal"}
+runs = [(Path(f"runs/gallery/cracking_{name}_3d"), title) for name, title in titles.items()]
+picture = Path("docs/images/cracking_3d.png")
+style.save(side_by_side(runs), picture)
+Image.open(picture).convert("RGB").quantize(256).save(picture, optimize=True)
+FIGURE
+}
+if [ "${1:-all}" = cracks_3d ]; then cracks_3d && exit; fi
 if [ "${1:-all}" = mechanisms ]; then mechanisms && exit; fi
 transport() {
     ./ssbmech run cases/transport_ncm811/case.yaml -n 2 -o runs/gallery/pressing --overwrite
@@ -220,6 +259,7 @@ for number, each in enumerate(sections):
 row.resize((row.width * 2 // 3, row.height * 2 // 3)).quantize(256).save("docs/images/crystals.png", optimize=True)
 CRYSTALS
 mechanisms
+cracks_3d
 transport
 counter_electrodes
 oxidation

@@ -1,4 +1,8 @@
-"""Stress-free (chemical) strain of an active material as a function of its stoichiometry."""
+"""Stress-free (chemical) strain of an active material as a function of its stoichiometry, dimensionless.
+
+The analogue of thermal strain (S. Prussin, J. Appl. Phys. 32 (1961) 1876), here with the measured curve in place of a constant partial
+molar volume: of the volume of the cell, or of the lattice parameters a(x) and c(x) of a layered oxide.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Isotropic linear elasticity with a stress-free (chemical) strain.
+"""Isotropic linear elasticity of what is left of the strain without its stress-free parts.
 
-    σ = λ tr(ε − ε_ch I) I + 2 G (ε − ε_ch I)
+    σ = λ tr(ε_e) I + 2 G ε_e [MPa],    ε_e = ε − ε_ch − ε_p
 
-In two dimensions the body is in plane strain: ε_zz = 0 in total, the chemical strain and the stress have a z component.
+the additive split of small strain, ε_ch entering as a thermal strain does (S. Prussin, J. Appl. Phys. 32 (1961) 1876). In two dimensions
+the body is in plane strain: ε_zz = 0 in total, the chemical strain and the stress have a z component.
 """
 
 from __future__ import annotations
