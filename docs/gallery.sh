@@ -50,6 +50,7 @@ with style.publication():
     left.plot(hours, rubbing["closed_debonded_fraction"], label="closed again, no bond")
     left.plot(hours, rubbing["active_fraction"], ":", color=style.BLACK, label="conducting")
     left.set_ylabel("Share of the interface")
+    left.set_ylim(-0.03, 1.45)  # room for the legend
     right.plot(hours, rubbing["fracture_dissipation"], label="fracture")
     right.plot(hours, rubbing["friction_dissipation"], label="friction")
     right.set_ylabel("Dissipated (pJ per µm of depth)")
