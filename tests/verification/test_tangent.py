@@ -181,11 +181,12 @@ def lithium(s: Setting, mobility: Any, coupled: bool = True) -> Lithium:
     )
 
 
-def pressed(bench: Bench) -> Cohesion:
+def pressed(bench: Bench, law: CohesiveLaw = EQUAL) -> Cohesion:
     """With multipliers, of which some keep faces pressed together that overlap, and some across a gap."""
-    cohesion = Cohesion(bench.setting, FACE, EQUAL, bench.damage, None, 1e-3)
+    cohesion = Cohesion(bench.setting, FACE, law, bench.damage, None, 1e-3)
     assert cohesion.contact is not None
     cohesion.contact.value.x.array[:] = np.linspace(0.0, 30.0, cohesion.contact.value.x.array.size)
+    cohesion.contact.previous.x.array[:] = 0.7 * cohesion.contact.value.x.array
     return cohesion
 
 
