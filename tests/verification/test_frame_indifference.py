@@ -17,8 +17,8 @@ import support_coupled as sc
 import ufl
 from support_inelastic import COMM
 from support_mechanics import CAM
+from support_tangent import CONTACT, EQUAL, FACE, MIXED, Bench, pressed, rough, transfer
 from test_finite_strain import rotation
-from test_tangent import CONTACT, EQUAL, FACE, MIXED, Bench, pressed, rough, transfer
 
 from ssbmech.case.curves import ExpressionCurve, LinearCurve
 from ssbmech.materials.chemical_strain import LatticeChemicalStrain
