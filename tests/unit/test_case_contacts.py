@@ -90,12 +90,9 @@ def test_units_of_oxidation(data: Data, tmp_path: Path) -> None:
     assert block.parabolic_constant == pytest.approx(0.01)
 
 
-def test_oxidation_needs_charge_transfer_and_small_strain(data: Data, tmp_path: Path) -> None:
+def test_oxidation_needs_charge_transfer(data: Data, tmp_path: Path) -> None:
     interface = data["interfaces"][0]
     interface["oxidation"] = OXIDATION
-    data["numerics"] = {"kinematics": "finite_strain"}
-    assert "small_strain: the opening is counted along the faces" in refused(data, tmp_path)
-    del data["numerics"]
     del interface["charge_transfer"]
     assert "is no reaction of this interface" in refused(data, tmp_path)
 

@@ -109,17 +109,3 @@ HEXAGONAL = {
 def test_crystal_does_not_flow(data: Data, tmp_path: Path) -> None:
     data["phases"]["SE"] |= {"elasticity": HEXAGONAL, "crystal_axis": [0.0, 0.0, 1.0]}
     assert "phases.SE.plasticity: does not go with elasticity.hexagonal" in messages(data, tmp_path)
-
-
-def test_what_is_refused_at_finite_strain(data: Data, tmp_path: Path) -> None:
-    """Each by its name, and all at once."""
-    data["numerics"] = {"kinematics": "finite_strain"}
-    assert accepted(data, tmp_path).numerics.kinematics == "finite_strain"
-    data["phases"]["CAM"] |= {"elasticity": HEXAGONAL, "crystal_axis": [0.0, 0.0, 1.0]}
-    bond = {"strength": "50 MPa", "toughness": "1 J/m^2", "friction": {"coefficient": 0.3}}
-    data["interfaces"][0]["cohesion"] |= bond
-    data["pore_walls"] = {"reach": "1 um"}
-    text = messages(data, tmp_path)
-    for key in ("phases.CAM.elasticity.hexagonal", "interfaces[0].cohesion.friction", "pore_walls"):
-        assert f"{key}: do" in text, key
-    assert text.count("finite_strain") >= 2

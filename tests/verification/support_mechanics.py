@@ -22,7 +22,9 @@ from ssbmech.materials.chemical_strain import IsotropicChemicalStrain
 from ssbmech.materials.cohesive import CohesiveLaw
 from ssbmech.materials.elastic import IsotropicElasticity
 from ssbmech.materials.friction import CoulombFriction
+from ssbmech.materials.plasticity import FlowLaw
 from ssbmech.physics.cohesion import Cohesion
+from ssbmech.physics.interface_points import InterfacePoints
 from ssbmech.physics.setting import Energy, Setting
 from ssbmech.physics.solid import SmallStrainSolid
 from ssbmech.solve.linear import LinearSolver
@@ -100,6 +102,7 @@ class Laminate:
     interface_degree: int = 2
     friction: Mapping[tuple[str, str], CoulombFriction] = field(default_factory=dict)
     tolerance: float | None = None
+    flow: Mapping[str, FlowLaw] = field(default_factory=dict)
     setting: Setting = field(init=False)
     facets: InterfaceFacets = field(init=False)
     damage: fem.Function = field(init=False)
@@ -131,7 +134,11 @@ class Laminate:
         unit = LinearCurve(slope=1.0)
         self.solids = {
             name: SmallStrainSolid(
-                s, name, law, IsotropicChemicalStrain(unit) if name in self.strained else None
+                s,
+                name,
+                law,
+                IsotropicChemicalStrain(unit) if name in self.strained else None,
+                self.flow.get(name),
             )
             for name, law in self.phases.items()
         }
@@ -278,6 +285,12 @@ class Laminate:
 
     def mean(self, expression: Any, phase: str) -> float:
         return self.integral(expression * self.setting.dx(phase)) / self.volume(phase)
+
+    def deepest(self, pair: tuple[str, str]) -> float:
+        """Largest overlap of the faces at any point [um]."""
+        term, points = self.cohesion[pair], InterfacePoints(self.setting, pair)
+        opening = points.values(points.compiled(ufl.dot(term.jump, term.normal)))
+        return COMM.allreduce(float(max(0.0, -opening.min(initial=0.0))), MPI.MAX)
 
     def damage_range(self, pair: tuple[str, str]) -> tuple[float, float]:
         values = self.damage.x.array[self._rows[pair]]

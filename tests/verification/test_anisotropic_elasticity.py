@@ -14,7 +14,7 @@ import ufl
 from dolfinx import fem
 from support_crystals import HEXAGONAL, Crystals, about, grid, hexagonal, rotation, stiffness, with_frames
 from support_mechanics import Laminate, shared_mesh
-from test_tangent import CHARGE_DENSITY, DIFFUSIVITY, OCP, STRAIN, VOLTAGE, Bench
+from support_tangent import CHARGE_DENSITY, DIFFUSIVITY, OCP, STRAIN, VOLTAGE, Bench
 
 from ssbmech import compat
 from ssbmech.case.curves import ConstantCurve, LinearCurve, PointsCurve

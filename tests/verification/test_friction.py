@@ -17,7 +17,7 @@ import ufl
 from dolfinx import fem
 from mpi4py import MPI
 from support_mechanics import COMM, SE, Laminate, oedometric, shared_mesh
-from test_tangent import EQUAL, FACE, GRAIN, MIXED, Bench
+from support_tangent import EQUAL, FACE, GRAIN, MIXED, Bench
 
 from ssbmech import compat
 from ssbmech.materials.cohesive import CohesiveLaw

@@ -252,27 +252,34 @@ def test_elliptic_pore(shared_tmp_path: Path) -> None:
         assert sums[1] / sums[0] == pytest.approx(expected, abs=0.01 * far)
 
 
-def test_tangent(shared_tmp_path: Path) -> None:
+@pytest.mark.parametrize("multipliers", [False, True])
+@pytest.mark.parametrize("cells", [[[3, 4, 2], [4, 3, 2]], [[60, 2], [56, 2]]], ids=["space", "plane"])
+def test_tangent(shared_tmp_path: Path, cells: Any, multipliers: bool) -> None:
     """Against differences of the residual, at a state with open, sticking and sliding walls; the bodies are soft, lest they hide it."""
-    soft = IsotropicElasticity(1.0, 0.3)
+    soft, dim = IsotropicElasticity(1.0, 0.3), len(cells[0])
     tagged = shared_mesh(
-        shared_tmp_path / "slit.msh",
-        lambda path: slit(path, SIZE, HEIGHTS, GAP, [[3, 4, 2], [4, 3, 2]]),
+        shared_tmp_path / "slit.msh", lambda path: slit(path, SIZE[: dim - 1], HEIGHTS, GAP, cells)
     )
-    problem = WallProblem(tagged, {"CAM": soft, "SE": soft}, WallContactLaw(1e4, 0.4, 3e3), 0.1)
-    problem.constrain([problem.dofs("z-", 2), problem.dofs("z+", 2)])
+    friction, tolerance = (0.2, 4e-3) if multipliers else (0.4, None)
+    law = WallContactLaw(1e4, friction, 3e3)
+    problem = WallProblem(tagged, {"CAM": soft, "SE": soft}, law, 0.1, tolerance=tolerance)
+    problem.constrain([problem.dofs(face, dim - 1) for face in ("xyz"[dim - 1] + side for side in "-+")])
     system, unknown = problem.system, problem.setting["displacement"]
     x = unknown.broken.space.tabulate_dof_coordinates()[: unknown.broken.body_of_dof.size]
     phase = x @ np.array([0.51, 0.77, 0.33]) + 2.3 * unknown.broken.body_of_dof
 
     def rough(amplitude: float, seed: float) -> np.ndarray:
-        parts = [np.sin(phase * (k + 1.3) + k + seed) for k in range(3)]
+        parts = [np.sin(phase * (k + 1.3) + k + seed) for k in range(dim)]
         return amplitude * np.stack(parts, axis=1).reshape(-1)
 
     unknown.value.x.array[:] = rough(0.02, 0.3)
     problem.walls.accept()  # slip of an earlier step
     unknown.value.x.array[:] = rough(0.025, 0.5)
-    unknown.value.x.array[2::3] -= 0.02 * unknown.broken.body_of_dof
+    unknown.value.x.array[dim - 1 :: dim] -= 0.02 * unknown.broken.body_of_dof
+    if multipliers:  # for some, and of some from the step before
+        assert problem.walls.augment()
+        carried = COMM.allreduce(int((problem.walls._multiplier > 0.0)[problem.pairs.here].sum()))
+        assert 0.1 < carried / COMM.allreduce(int(problem.pairs.here.sum())) < 0.9
     n = system.numbering
     state, direction, product = (system.state.duplicate() for _ in range(3))
     system.write_state(state)

@@ -16,6 +16,7 @@ from support_inelastic import ROLLERS, Specimen, hollow_octant, octant
 from support_mechanics import CAM, SE
 
 from ssbmech.case.curves import LinearCurve
+from ssbmech.domain.mesh import cell_count
 from ssbmech.materials.chemical_strain import IsotropicChemicalStrain
 from ssbmech.materials.plasticity import FlowLaw
 
@@ -23,6 +24,7 @@ YIELD = 200.0
 PAIR = ("core", "shell")
 BOND = 1e9  # MPa/um: its compliance is 3e-5 of the core's
 HILL = -309.57664614591795  # MPa, b = 4a, misfit -0.02
+HILL_CYCLE, HILL_SWOLLEN = 147.54477241216925, 228.5608  # MPa, b = 4a, back at 0 after HILL; misfit +0.01
 HILL_THIN = -195.31879167292604  # MPa, b = 2a, misfit -0.01
 
 
@@ -57,7 +59,7 @@ def test_reference() -> None:
     path = np.concatenate([np.linspace(a, b, 41)[1:] for a, b in ((0, -0.02), (-0.02, 0))])
     pressures = reference(list(path))
     assert pressures[39] == pytest.approx(HILL, rel=2e-5)
-    assert pressures[79] == pytest.approx(147.54477241216925, rel=1e-4)
+    assert pressures[79] == pytest.approx(HILL_CYCLE, rel=1e-4)
     assert reference([-0.01], 2.0)[0] == pytest.approx(HILL_THIN, rel=2e-5)
 
 
@@ -69,6 +71,32 @@ def test_loading(shared_tmp_path: Path) -> None:
     specimen.step()
     print(pressure() / HILL_THIN - 1)
     assert pressure() == pytest.approx(HILL_THIN, rel=1e-3)
+
+
+def front(specimen: Specimen) -> float:
+    """Radius of the plastic zone, by its volume."""
+    flowed = ufl.conditional(ufl.gt(specimen.solids["shell"].plastic_strain(), 0), 1.0, 0.0)
+    volume = specimen.integral(flowed * specimen.setting.dx("shell"))
+    return float((1 + 6 * volume / np.pi) ** (1 / 3))
+
+
+@pytest.mark.parametrize(
+    ("path", "pressures", "radius"),
+    [((-0.02, 0.0), (HILL, HILL_CYCLE), 1.586290), ((0.01,), (HILL_SWOLLEN,), 1.282824)],
+    ids=["shrink and back", "swell"],
+)
+def test_thick_shell(
+    shared_tmp_path: Path, path: tuple[float, ...], pressures: tuple[float, ...], radius: float
+) -> None:
+    """b = 4a, a step for every misfit: pressures to 1e-3, and the radius of the plastic front to the cells' size."""
+    specimen = shell(shared_tmp_path, [0.25, 0.08, 1.4])
+    pressure = core_pressure(specimen)
+    for misfit, expected in zip(path, pressures, strict=True):
+        specimen.swell(misfit)
+        specimen.step()
+        print(cell_count(specimen.tagged), misfit, pressure() / expected - 1, front(specimen) / radius - 1)
+        assert pressure() == pytest.approx(expected, rel=1e-3)
+        assert front(specimen) == pytest.approx(radius, rel=5e-3)  # points are 0.05 to 0.2 apart there
 
 
 def test_cycle(shared_tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def _check_finite_interfaces(case: Case) -> Iterator[Problem]:
             yield Problem(
                 f"interfaces[{number}].cohesion.friction",
                 "does not go with numerics.kinematics: finite_strain",
-                allowed="no friction, or small_strain: slip is counted along the faces of the mesh",
+                allowed="no friction, or small_strain: sliding is taken as small",
             )
     if case.pore_walls is not None:
         yield Problem(

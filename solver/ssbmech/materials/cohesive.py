@@ -147,7 +147,7 @@ class CohesiveLaw:
         return bond + (pressure**2 - multiplier**2) / (2 * self.contact_stiffness)
 
     def dissipation(
-        self, jump: Any, old_jump: Any, normal: Any, old_damage: Any, weight: Any
+        self, jump: Any, normal: Any, old_jump: Any, old_normal: Any, old_damage: Any, weight: Any
     ) -> tuple[Any, Any]:
         """Energies per area [MPa µm] spent in a step: in fracture, G_c Δr, and by the viscosity.
 
@@ -156,7 +156,7 @@ class CohesiveLaw:
         exceeds it but by the finite step, in which a bond may break and open further.
         """
         lam, mixity = self.effective(jump, normal)
-        old_lam, _ = self.effective(old_jump, normal)
+        old_lam, _ = self.effective(old_jump, old_normal)
         onset, final, toughness = self._limits(mixity)
         old = self.broken_fraction(old_damage, mixity)
         _, new = self.update(jump, normal, old_damage, weight)

@@ -13,7 +13,7 @@ from ssbmech.materials.cohesive import RELATIVE_VISCOSITY, CohesiveLaw
 from ssbmech.materials.friction import CoulombFriction
 from ssbmech.physics.contact_multiplier import ContactMultiplier
 from ssbmech.physics.interface_points import InterfacePoints
-from ssbmech.physics.kinematics import current_normal
+from ssbmech.physics.kinematics import carried, current_normal
 from ssbmech.physics.setting import Energy, LocalState, Setting
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ class Cohesion:
         friction: between what is broken; None for smooth faces.
         tolerance: overlap [µm] above which multipliers carry the contact; None for a penalty alone.
         oxidation: gives g at small strain; None without a reaction.
-        slip: s at the beginning of the step, likewise; None without friction. It is kept in fixed axes and projected on the faces as
-            they lie: exact at small strain, and at finite strain for faces that turn by small angles between slip and stick.
+        slip: s at the beginning of the step, likewise; None without friction. At finite strain it moves with the faces.
         contact: the multipliers; None without a tolerance.
         largest: the largest pressure on broken faces, where a contact law asks for it.
     """
@@ -61,7 +60,7 @@ class Cohesion:
             openings = (self.oxidation.opening(), self.oxidation.old_opening())
             self._parts = (
                 self._parts[0] + openings[0] * self.normal,
-                self._parts[1] + openings[1] * self.normal,
+                self._parts[1] + openings[1] * self.old_normal,
             )
         if self.tolerance is not None:
             self.contact = ContactMultiplier(self, self.tolerance)
@@ -85,6 +84,11 @@ class Cohesion:
     def normal(self) -> Any:
         """Unit normal, at finite strain of the deformed faces; tractions and energies stay per area of the mesh."""
         return current_normal(self.setting)
+
+    @property
+    def old_normal(self) -> Any:
+        """The same at the beginning of the step: what turns in the step is neither opening nor work."""
+        return current_normal(self.setting, previous=True)
 
     @property
     def _weight(self) -> Any:
@@ -120,12 +124,12 @@ class Cohesion:
 
     def old_contact_pressure(self) -> Any:
         """The same at the beginning of the step."""
-        return self.law.contact_pressure(self.old_jump, self.normal, self._old_multiplier)
+        return self.law.contact_pressure(self.old_jump, self.old_normal, self._old_multiplier)
 
     def old_normal_traction(self) -> Any:
         """t_n [MPa] at the beginning of the step, tension positive."""
-        traction = self.law.traction(self.old_jump, self.normal, self.damage("+"), self._old_multiplier)
-        return ufl.dot(traction, self.normal)
+        traction = self.law.traction(self.old_jump, self.old_normal, self.damage("+"), self._old_multiplier)
+        return ufl.dot(traction, self.old_normal)
 
     def opening_work(self) -> Any:
         """∫ t_n dg over the step [MPa µm], trapezoidal: work of the reaction on the mechanics."""
@@ -144,8 +148,9 @@ class Cohesion:
         """The step of the broken share."""
         assert self.slip is not None
         _, sliding = self.law.opening(self.jump, self.normal)
-        _, old_sliding = self.law.opening(self.old_jump, self.normal)
-        _, slip = self.law.opening(self.slip("+"), self.normal)  # in the faces as they lie now
+        _, old_sliding = self.law.opening(self.old_jump, self.old_normal)
+        _, slip = self.law.opening(self.slip("+"), self.old_normal)
+        old_sliding, slip = (carried(self.setting, vector) for vector in (old_sliding, slip))
         _, mixity = self.law.effective(self.jump, self.normal)
         _, broken = self.new_damage()
         old_broken = self.law.broken_fraction(self.damage("+"), mixity)
@@ -176,7 +181,7 @@ class Cohesion:
             out.append(Energy("multiplier_work", "increment", self._multiplier_work() * dS))
         if self.law.breakable:
             fracture, viscous = self.law.dissipation(
-                self.jump, self.old_jump, self.normal, self.damage("+"), self._weight
+                self.jump, self.normal, self.old_jump, self.old_normal, self.damage("+"), self._weight
             )
             out.append(Energy("fracture_dissipation", "increment", fracture * dS))
             out.append(Energy("viscous_dissipation", "increment", viscous * dS))

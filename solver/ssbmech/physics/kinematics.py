@@ -77,12 +77,32 @@ def area_stretch(setting: Setting) -> Any:
     return ufl.sqrt(ufl.dot(vector, vector))
 
 
-def current_normal(setting: Setting) -> Any:
-    """Unit normal from '+' to '−' of an interface, at finite strain that of its mean deformation."""
+def _mean_gradient(setting: Setting, previous: bool) -> Any:
+    """F (3x3) of an interface, the mean of its two sides."""
+    u = setting["displacement"]
+    f = deformation_gradient(u.previous if previous else u.value)
+    return 0.5 * (f("+") + f("-"))
+
+
+def _in_space(vector: Any, dim: int) -> Any:
+    """The first components of a vector."""
+    return ufl.as_vector([vector[i] for i in range(dim)])
+
+
+def current_normal(setting: Setting, previous: bool = False) -> Any:
+    """Unit normal from '+' to '−' of an interface, at finite strain that of its mean deformation, now or at the beginning of the step."""
+    normal = setting.normal("+")
     if not setting.finite_strain:
-        return setting.normal("+")
-    u = setting["displacement"].value
-    f = 0.5 * (deformation_gradient(u)("+") + deformation_gradient(u)("-"))
-    vector = _area_vector(setting, f)
-    unit = vector / ufl.sqrt(ufl.dot(vector, vector))
-    return unit if u.ufl_shape[0] == 3 else ufl.as_vector([unit[0], unit[1]])
+        return normal
+    vector = _area_vector(setting, _mean_gradient(setting, previous))
+    return _in_space(vector / ufl.sqrt(ufl.dot(vector, vector)), normal.ufl_shape[0])
+
+
+def carried(setting: Setting, vector: Any) -> Any:
+    """A vector in the face at the beginning of the step, moved with the material to where the face now is; itself at small strain."""
+    if not setting.finite_strain:
+        return vector
+    dim = vector.ufl_shape[0]
+    padding = ufl.as_vector([*(vector[i] for i in range(dim)), *[0] * (3 - dim)])
+    back = ufl.inv(_mean_gradient(setting, previous=True))
+    return _in_space(_mean_gradient(setting, previous=False) * (back * padding), dim)
