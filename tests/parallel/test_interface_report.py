@@ -176,7 +176,7 @@ def test_a_grain_that_floats_is_balanced_to_rounding(build: Build) -> None:
         body = next(b.number for b in each.bodies.bodies if b.name == "g1")
         phi.value.x.array[phi.broken.body_of_dof == body] = 0.3
     floating = model.system.references["potential"]()
-    assert floating > 2.0 * bonded
+    assert floating > 1.5 * bonded
     assert wired.system.references["potential"]() == pytest.approx(bonded, rel=1e-12)
     rows, _ = model.system.evaluate()
     grain = model.setting["potential"].broken.body_of_dof[: rows["potential"].size] == body
