@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from runner import ROOT, run_case
 
-CASES = "base,elements,crystals,cracks,plastic,viscous,finite,friction,walls,all"
+CASES = "base,elements,crystals,cracks,plastic,viscous,finite,friction,walls,electrons,all,all_finite"
 
 
 def run(name: str, ranks: int, settings: list[str], out: Path) -> dict[str, Any]:

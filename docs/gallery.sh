@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 mkdir -p docs/images runs/gallery
 mechanisms() {
-    for name in base crystals cracks plastic friction all; do
+    for name in base crystals cracks electrons plastic viscous friction all; do
         ./ssbmech run "cases/mechanisms/$name.yaml" -n 2 -o "runs/gallery/$name" --overwrite --set output.report=false
     done
     for name in random radial single; do ./ssbmech run "cases/cracking/$name.yaml" -n 2 -o "runs/gallery/cracking_$name" --overwrite; done
@@ -27,9 +27,9 @@ from ssbmech_post.readers import read_particles, read_series
 from ssbmech_post.side_by_side import side_by_side
 
 made, images = Path("runs/gallery"), Path("docs/images")
-titles = {"base": "debonding only", "crystals": "crystals", "cracks": "crystals that crack", "plastic": "plastic electrolyte",
-          "friction": "friction", "all": "all, and walls of pores"}
-style.save(side_by_side([(made / name, title) for name, title in titles.items()]), images / "mechanisms.png")
+titles = {"base": "debonding only", "crystals": "crystals", "cracks": "crystals that crack", "electrons": "cracks cut electrons off",
+          "plastic": "plastic electrolyte", "viscous": "electrolyte that creeps", "friction": "friction", "all": "all together"}
+style.save(side_by_side([(made / name, title) for name, title in titles.items()], columns=4), images / "mechanisms.png")
 with style.publication():
     figure = style.new_figure(6.0, 3.2)
     axes = figure.subplots()

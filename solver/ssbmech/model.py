@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from dolfinx import fem
+from mpi4py import MPI
 
 from ssbmech.case import Case
 from ssbmech.charge_terms import add_electrochemistry, conductors
@@ -50,6 +51,11 @@ RESOLVED_CONTENT = 1e-6
 RESOLVED_FLUX = 1e-7
 """Share of Σ D c_max/h² V; lithium is balanced to nothing smaller times the tolerance of Newton's method. The fluxes between the nodes
 of a cell are differences of terms of this size, so at a tolerance of 1e-8 five roundings (1e-15) are left."""
+
+RESOLVED_CONDUCTION = 2e-8
+"""Share of Σ κ/h² V |φ| of the electronic conductors; currents are balanced to nothing smaller times the tolerance of Newton's method.
+What hangs on the collector has φ of µV, and it is nothing; a body that cracks have cut off floats at tenths of a volt, and its
+currents are differences of terms of this size: at a tolerance of 1e-8 one rounding (2e-16) is left."""
 
 
 @dataclass
@@ -288,6 +294,32 @@ def _diffusive_scale(model: Model) -> float:
     return float(mesh.comm.allreduce(total))
 
 
+def _conductive_rounding(model: Model) -> Callable[[], float]:
+    """Gives RESOLVED_CONDUCTION Σ κ |∇φ_i|² V |φ| [pA] at the present potentials, |φ| the largest of each body; collective."""
+    case, mesh = model.case, model.setting.mesh
+    if "potential" not in model.setting or case.electrons_wired:
+        return lambda: 0.0
+    size = cell_volumes(mesh) * squared_gradients(mesh)
+    kappa = np.zeros(len(model.bodies.bodies))
+    for name in conductors(case, "electronic"):
+        conduction = case.phases[name].conduction
+        assert conduction is not None
+        curve = conduction.conductivity.at(case.cell.temperature)
+        kappa[model.bodies.of_phases([name])] = float(np.max(curve(np.linspace(0.01, 0.99, 99))))
+    trace = kappa * np.bincount(model.bodies.cell_body[: size.size], size, len(kappa))
+    trace = RESOLVED_CONDUCTION * mesh.comm.allreduce(trace)
+    potential = model.setting["potential"]
+    owned = potential.broken.owned
+    body = potential.broken.body_of_dof[:owned]
+
+    def rounding() -> float:
+        largest = np.zeros(len(trace) + 1)  # the last entry serves the void dof, body -1
+        np.maximum.at(largest, body, np.abs(potential.value.x.array[:owned]))
+        return float(trace @ mesh.comm.allreduce(largest, MPI.MAX)[:-1])
+
+    return rounding
+
+
 def _references(model: Model) -> dict[str, Any]:
     force = REFERENCE_STRESS * model.area
     active = sum(model.body_volume[b.number] for b in model.bodies.bodies if b.phase in model.lithium)
@@ -295,6 +327,7 @@ def _references(model: Model) -> dict[str, Any]:
 
     content = model.lithium_sites
     flux = RESOLVED_FLUX * _diffusive_scale(model)
+    conduction = _conductive_rounding(model)
 
     def current() -> float:
         rounding = RESOLVED_CONTENT * content / float(model.setting.time_step.value)
@@ -303,7 +336,7 @@ def _references(model: Model) -> dict[str, Any]:
     return {
         "displacement": lambda: force,
         **dict.fromkeys(PLATES, lambda: force),
-        "potential": current,
+        "potential": lambda: max(current(), conduction()),
         "collector_potential": current,
         "wire_potential": current,
         "stoichiometry": lambda: max(current(), flux),

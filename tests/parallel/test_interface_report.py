@@ -163,3 +163,22 @@ def test_slip_of_a_broken_boundary(build: Build) -> None:
     assert COMM.allreduce(int(boundary.sum())) > 0
     assert state["slip"][boundary] == pytest.approx(0.02, rel=1e-9)
     assert np.abs(state["slip"][~boundary]).max(initial=0.0) < 1e-11
+
+
+def test_a_grain_that_floats_is_balanced_to_rounding(build: Build) -> None:
+    """Cut off on both sides, g1 has a potential of tenths of a volt; its currents are compared to what their rounding leaves."""
+    model, wired = build(), build("electrons.path=wired", "electrons.conductance=1e11 S/m^3")
+    bonded = model.system.references["potential"]()
+    assert wired.system.references["potential"]() == pytest.approx(bonded, rel=1e-12)
+    lift(model, {"g1": 0.05, "g2": 0.1, "g3": 0.15})
+    for each in (model, wired):
+        phi = each.setting["potential"]
+        body = next(b.number for b in each.bodies.bodies if b.name == "g1")
+        phi.value.x.array[phi.broken.body_of_dof == body] = 0.3
+    floating = model.system.references["potential"]()
+    assert floating > 1.5 * bonded
+    assert wired.system.references["potential"]() == pytest.approx(bonded, rel=1e-12)
+    rows, _ = model.system.evaluate()
+    grain = model.setting["potential"].broken.body_of_dof[: rows["potential"].size] == body
+    imbalance = COMM.allreduce(float(np.abs(rows["potential"][grain]).sum()))
+    assert imbalance < 1e-8 * floating

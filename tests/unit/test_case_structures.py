@@ -195,6 +195,21 @@ def test_laws_that_the_structure_is_certain_to_need(
     assert ["has no law where CAM meets CAM" in str(problem) for problem in found] == [True]
 
 
+def test_one_particle_of_an_image_needs_no_law_between_particles(image: Data, tmp_path: Path) -> None:
+    """Its grains have theirs; several values, or a split, make several particles."""
+    image["interfaces"] = [
+        law
+        for law in image["interfaces"]
+        if law["between"] != ["CAM", "CAM"] or law.get("grain_boundary", False)
+    ]
+    put(image, "labels", {"SE": [0]})
+    put(image, "bodies", {"CAM": {"first": 1, "last": 1}})
+    put(image, "split", None)
+    case_from_data(image, tmp_path)
+    put(image, "bodies", {"CAM": {"first": 1}})
+    assert "has no law where CAM meets CAM" in str(problems(image, tmp_path)[0])
+
+
 def test_pairs_are_told_apart_by_where_they_lie(composite: Data, tmp_path: Path) -> None:
     composite["interfaces"].append(composite["interfaces"][-1])
     assert "is the pair of interfaces[2] again" in str(problems(composite, tmp_path)[0])

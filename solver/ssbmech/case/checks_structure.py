@@ -278,7 +278,10 @@ def _check_image(image: ImageStructure, case: Case) -> Iterator[Problem]:
         yield from _check_grains(f"{KEY}.grains.{name}", grains)
         if grains.texture != "single":
             yield from _check_boundaries(name, case)
-    for name in (*image.split, *image.bodies):
+    several = [
+        name for name, values in image.bodies.items() if values.last is None or values.last > values.first
+    ]
+    for name in (*image.split, *several):
         if name in case.phases and case.interface(name, name) is None:
             yield Problem(
                 "interfaces",
