@@ -46,7 +46,15 @@ def test_atoms_of_a_formula() -> None:
 
 @pytest.mark.parametrize(
     ("name", "capacity"),
-    [("LFP", 169.9), ("LCO", 273.8), ("graphite", 371.9), ("Si", 3579.0), ("Sn", 993.4), ("LTO", 175.1), ("LTVO", 370.3)],
+    [
+        ("LFP", 169.9),
+        ("LCO", 273.8),
+        ("graphite", 371.9),
+        ("Si", 3579.0),
+        ("Sn", 993.4),
+        ("LTO", 175.1),
+        ("LTVO", 370.3),
+    ],
 )
 def test_theoretical_capacity(name: str, capacity: float) -> None:
     assert read_material(name)[0].capacity == pytest.approx(capacity, rel=1e-3)  # mAh/g, of handbooks
