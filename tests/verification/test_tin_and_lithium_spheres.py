@@ -55,7 +55,7 @@ def lithium(plated: float) -> tuple[dict, radial.Material]:
 
 
 def test_tin_free(shared_tmp_path: Path) -> None:
-    """Radius to 0.1 %, mean von Mises stress and plastic strain to 1.5 and 1 % of their largest; energy to 1 %.
+    """Radius to 0.1 %, mean von Mises stress and plastic strain to 1 % of their largest; energy to 1 %.
 
     The errors are those of silicon: linear pieces of the profile and the polyhedron, O(h²).
     """
@@ -66,7 +66,7 @@ def test_tin_free(shared_tmp_path: Path) -> None:
     print(error, theirs[-1], specimen.energy)
     assert theirs[-1, 0, 3] > 0.03
     assert ours[-1, 0, 0] == pytest.approx((1 + CHANGE) ** (1 / 3), rel=1e-4)
-    assert error[0] < 1e-3 and error[1] < 0.015 and error[3] < 0.01
+    assert error[0] < 1e-3 and error[1] < 0.01 and error[3] < 0.01
     spent = specimen.energy["elastic_energy"] + specimen.energy["plastic_dissipation"]
     assert spent == pytest.approx(specimen.energy["chemical_work"], rel=0.01)
 
