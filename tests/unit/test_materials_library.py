@@ -9,7 +9,7 @@ from ssbmech.case.material_library import material_names, read_material
 from ssbmech.materials.formula import atoms, molar_mass
 
 WANTED = {
-    "active": "NCM111 NCM622 NCM811 NCM88 NCA LCO LTVO LiVO2 LFP LMO graphite Si LTO RuO2 MXene BiF3 PbF2",
+    "active": "NCM111 NCM622 NCM811 NCM88 NCA LCO LTVO LiVO2 LFP LMO graphite Si Sn LTO RuO2 MXene BiF3 PbF2",
     "electrolyte": "Li6PS5Cl Li6PS5Cl_glass_ceramic Li5.5PS4.5Cl1.5 Li3PS4 LGPS Li3YCl6 LLZO CsSnCl3 BaSnF4",
 }
 
@@ -46,7 +46,15 @@ def test_atoms_of_a_formula() -> None:
 
 @pytest.mark.parametrize(
     ("name", "capacity"),
-    [("LFP", 169.9), ("LCO", 273.8), ("graphite", 371.9), ("Si", 3579.0), ("LTO", 175.1), ("LTVO", 370.3)],
+    [
+        ("LFP", 169.9),
+        ("LCO", 273.8),
+        ("graphite", 371.9),
+        ("Si", 3579.0),
+        ("Sn", 993.4),
+        ("LTO", 175.1),
+        ("LTVO", 370.3),
+    ],
 )
 def test_theoretical_capacity(name: str, capacity: float) -> None:
     assert read_material(name)[0].capacity == pytest.approx(capacity, rel=1e-3)  # mAh/g, of handbooks
@@ -64,6 +72,8 @@ def test_theoretical_capacity(name: str, capacity: float) -> None:
         ("NCM811", 1.0, 0.22, -0.051, 0.001),
         ("NCM111", 1.0, 0.42, -0.012, 0.001),
         ("LTO", 0.0, 1.0, 0.0, 0.0),
+        # Cell constants of tin and Li22Sn5, 2.58; 2.6 is quoted as well.
+        ("Sn", 0.0, 1.0, 2.59, 0.015),
     ],
 )
 def test_volume_changes_are_the_published_ones(
@@ -80,6 +90,7 @@ def test_potentials_stay_where_cells_work() -> None:
         ("LCO", 3.5, 4.4),
         ("LFP", 2.9, 3.5),
         ("graphite", 0.0, 1.4),
+        ("Sn", 0.0, 0.9),
     ):
         material, _ = read_material(name)
         assert material.stoichiometry is not None and material.open_circuit_potential is not None

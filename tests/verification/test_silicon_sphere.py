@@ -16,91 +16,26 @@ import pytest
 import support_coupled as sc
 import support_radial as radial
 import ufl
-from support_inelastic import COMM, ROLLERS, Specimen, meshed, octant
+from support_inelastic import COMM, ROLLERS, Specimen, octant
 from support_mechanics import SE
+from support_swelling import differences, run, sphere_mesh, swelling, wall
 
 from ssbmech.case.curves import ConstantCurve, ExpressionCurve, LinearCurve
-from ssbmech.domain.mesh import TaggedMesh
 from ssbmech.materials.chemical_strain import IsotropicChemicalStrain
 from ssbmech.materials.elastic import IsotropicElasticity
 from ssbmech.materials.plasticity import FlowLaw
 from ssbmech.physics.finite_solid import FiniteStrainSolid
-from ssbmech.physics.kinematics import deformation_gradient
 from ssbmech.physics.lithium import Lithium
-from ssbmech.physics.setting import Setting
 from ssbmech.solve.numbering import Constraints
 from ssbmech.stack.boundary import face_dofs
-from ssbmech_mesh.primitives import concentric_octant
 
 SILICON = IsotropicElasticity(90e3, 0.28)
 FLOW = FlowLaw(500.0, 200.0)
 REFERENCE = radial.Material(
     90e3, 0.28, yield_strength=500.0, linear_hardening=200.0, swelling=lambda x: 2.9 * x
 )
-SWELLING = IsotropicChemicalStrain(ExpressionCurve(expression="(1 + 2.9*x)**(1/3) - 1"))
+SWELLING = swelling(2.9)
 STEPS = 16
-
-
-def profile(mean: float, s: Any) -> Any:
-    """x at relative radius s: the mean grows evenly to 1, and the surface leads on the way there."""
-    return mean + 0.15 * np.sin(np.pi * mean) * (s**2 - 0.6)
-
-
-def sphere_mesh(folder: Path, size: float, radius: float = 1.0) -> TaggedMesh:
-    return meshed(
-        folder / f"sphere{size}.msh",
-        lambda path: concentric_octant(path, radius, None, [size, size], ["solid"]),
-    )
-
-
-class Probes:
-    """Radius, mean von Mises and mean stress per stress-free volume, and mean plastic strain of one phase."""
-
-    def __init__(self, specimen: Specimen, phase: str) -> None:
-        solid, u = specimen.solids[phase], specimen.setting["displacement"].value
-        s = solid._deviator()
-        self.get = [
-            specimen.probe(form, phase)
-            for form in (
-                ufl.det(deformation_gradient(u)),
-                ufl.sqrt(1.5 * ufl.inner(s, s) + 1e-6),
-                solid._mean_stress(),
-                solid.plastic_strain(),
-            )
-        ]
-
-    def __call__(self) -> np.ndarray:
-        volume, q, mean, p = (get() for get in self.get)
-        return np.array([volume ** (1 / 3), q, mean, p])
-
-
-def expected(sphere: radial.RadialSphere, part: int) -> np.ndarray:
-    """The same of the reference; the radius is that of the volume."""
-    cells, f = sphere.parts[part], sphere.state()
-    w = sphere.volume[cells] / sphere.volume[cells].sum()
-    r, R = sphere.R + sphere.u, sphere.R
-    edges = [cells[0], cells[-1] + 1]
-    volume = (r[edges[1]] ** 3 - r[edges[0]] ** 3) / (R[edges[1]] ** 3 - R[edges[0]] ** 3)
-    means = [(w * values[cells]).sum() for values in (np.abs(f["T"]), f["tau_h"], sphere.p)]
-    return np.array([volume ** (1 / 3), *means])
-
-
-def run(
-    specimen: Specimen, sphere: radial.RadialSphere, phases: list[str], steps: int = STEPS
-) -> tuple[np.ndarray, np.ndarray]:
-    """(steps, phases, 4) of both, along the same path; the core is 1 um in radius."""
-    probes = [Probes(specimen, phase) for phase in phases]
-    ours, theirs, iterations = [], [], []
-    for k in range(1, steps + 1):
-        mean = k / steps
-        specimen.swell(lambda points, mean=mean: profile(mean, np.linalg.norm(points, axis=1)))
-        iterations.append(specimen.step(account=True))
-        inside = np.arange(sphere.x.size) < sphere.parts[0].size
-        sphere.step(1.0, given=np.where(inside, profile(mean, sphere.middle), 0.0))
-        ours.append([probe() for probe in probes])
-        theirs.append([expected(sphere, part) for part in range(len(phases))])
-    print("Newton", iterations)
-    return np.array(ours), np.array(theirs)
 
 
 def test_free(shared_tmp_path: Path) -> None:
@@ -113,7 +48,7 @@ def test_free(shared_tmp_path: Path) -> None:
     specimen = Specimen(sphere_mesh(shared_tmp_path, 0.17), laws, finite=True, tolerance=1e-7)
     sphere = radial.RadialSphere([radial.Layer(1.0, 400, REFERENCE)], finite=True)
     ours, theirs = run(specimen, sphere, ["solid"], 24)
-    error = np.abs(ours - theirs).max(axis=(0, 1)) / np.abs(theirs).max(axis=(0, 1))
+    error = differences(ours, theirs)[0]
     print(error, theirs[-1], specimen.energy)
     assert theirs[-1, 0, 3] > 0.03
     assert ours[-1, 0, 0] == pytest.approx(3.9 ** (1 / 3), rel=1e-4)
@@ -136,36 +71,23 @@ def test_in_a_shell(shared_tmp_path: Path) -> None:
     electrolyte = radial.Material(22.1e3, 0.37, yield_strength=200.0)
     layers = [radial.Layer(1.0, 200, REFERENCE), radial.Layer(1.5, 200, electrolyte)]
     sphere = radial.RadialSphere(layers, finite=True)
-    ours, theirs = run(specimen, sphere, ["core", "shell"])
-    error = np.abs(ours - theirs).max(axis=0) / np.abs(theirs).max(axis=0)
+    ours, theirs = run(specimen, sphere, ["core", "shell"], STEPS)
+    error = differences(ours, theirs)
     print(error, ours[-1], theirs[-1])
     assert theirs[-1, 1, 3] > 0.5
     assert error[0, 0] < 3e-3 and error[:, 2].max() < 0.03 and error[:, 3].max() < 0.01
-
-
-WALL, PENALTY = 1.5, 1e8  # um, MPa/um
-
-
-def wall(setting: Setting) -> list[Any]:
-    """A rigid wall, the polyhedron's surface magnified to the radius :data:`WALL`, by a penalty."""
-    u, start = setting["displacement"], ufl.SpatialCoordinate(setting.mesh)
-    place = start + u.value
-    r = ufl.sqrt(ufl.dot(place, place))
-    overlap = r - WALL * ufl.sqrt(ufl.dot(start, start))
-    push = ufl.conditional(ufl.gt(overlap, 0.0), PENALTY * overlap, 0.0)
-    return [sc.Added({"displacement": push * ufl.dot(place, u.test) / r * setting.ds("outer")})]
 
 
 def test_inside_a_wall(shared_tmp_path: Path) -> None:
     """Free until it fills the wall at r = 1.5, then held: radius to 0.3 %, mean stress to 1 %, at ΔV/V = 2.9 some −8.6 GPa."""
     laws = {"solid": {"law": SILICON, "flow": FLOW, "chemical_strain": SWELLING}}
     tagged = sphere_mesh(shared_tmp_path, 0.25)
-    specimen = Specimen(tagged, laws, finite=True, extra=wall, tolerance=1e-5)
-    sphere = radial.RadialSphere([radial.Layer(1.0, 100, REFERENCE)], finite=True, wall=WALL - 1.0)
-    ours, theirs = run(specimen, sphere, ["solid"])
-    error = np.abs(ours - theirs).max(axis=(0, 1)) / np.abs(theirs).max(axis=(0, 1))
+    specimen = Specimen(tagged, laws, finite=True, extra=wall(1.5), tolerance=1e-5)
+    sphere = radial.RadialSphere([radial.Layer(1.0, 100, REFERENCE)], finite=True, wall=0.5)
+    ours, theirs = run(specimen, sphere, ["solid"], STEPS)
+    error = differences(ours, theirs)[0]
     print(error, ours[-3:, 0], theirs[-3:, 0])
-    ratio = WALL**3 / 3.9
+    ratio = 1.5**3 / 3.9
     assert theirs[-1, 0, 2] == pytest.approx(SILICON.bulk_modulus / 2 * (ratio**2 - 1), rel=1e-3)
     assert error[0] < 3e-3 and error[2] < 0.01
 

@@ -160,7 +160,7 @@ not at hand when the file was written: check before you publish. Measured of a p
 or pellet. Moduli by DFT are of 0 K and used as if of room temperature.
 
 **Composition.** x counts carriers between 0 and 1. `formula`, `density` and `maximum_concentration` belong to one composition (x
-= 1 of lithium oxides and phosphates, x = 0 of graphite, silicon, Li4Ti5O12), to whose volume concentrations refer. Of carriers
+= 1 of lithium oxides and phosphates, x = 0 of graphite, silicon, tin, Li4Ti5O12), to whose volume concentrations refer. Of carriers
 other than lithium the block of the case file is still called lithium: it stores and moves the carrier of x. With an anion (BiF3,
 PbF2) x counts what is gone, so that a charge takes x down as it does with lithium; potentials are against `reference_electrode`.
 

@@ -55,7 +55,7 @@ class Numerics(Block):
 
     kinematics: Literal["small_strain", "finite_strain"] = Field(
         default="small_strain",
-        description="finite_strain: for swelling of more than some percent (silicon, plated lithium)",
+        description="finite_strain: for swelling of more than some percent (silicon, tin, plated lithium)",
     )
     displacement_degree: Literal[1, 2] | None = Field(
         default=None,
