@@ -315,7 +315,8 @@ def _conductive_rounding(model: Model) -> Callable[[], float]:
     def rounding() -> float:
         largest = np.zeros(len(trace) + 1)  # the last entry serves the void dof, body -1
         np.maximum.at(largest, body, np.abs(potential.value.x.array[:owned]))
-        return float(trace @ mesh.comm.allreduce(largest, MPI.MAX)[:-1])
+        mesh.comm.Allreduce(MPI.IN_PLACE, largest, MPI.MAX)
+        return float(trace @ largest[:-1])
 
     return rounding
 
