@@ -34,9 +34,8 @@ def rubbing(bench: Bench) -> list[Any]:
     """With a slip in the faces as they lay, turned with them."""
     term = Cohesion(bench.setting, FACE, VISCOUS, bench.damage, CoulombFriction(0.6, 2.5e3))
     assert term.slip is not None
-    term.slip.x.array[:] = (0.005 * np.array([1.0, -0.6, 0.3]) @ bench.turn.T)[  # type: ignore[attr-defined]
-        np.arange(term.slip.x.array.size) % 3
-    ]
+    slip = bench.turn @ [0.005, -0.003, 0.0015]  # type: ignore[attr-defined]
+    term.slip.x.array[:] = np.tile(slip, term.slip.x.array.size // 3)
     return [term]
 
 
@@ -62,9 +61,8 @@ TERMS: dict[str, Callable[[Bench], list[Any]]] = {
 
 def respond(folder: Path, make: Any, turns: tuple[np.ndarray, np.ndarray], finite: bool = True) -> Any:
     """Energies of a rough step, and (3, 3) moments of the nodal forces, with the body turned at its beginning and its end."""
-    bench = Bench(folder, 2)
+    bench = Bench(folder, 2, finite=finite)
     s = bench.setting
-    s.finite_strain = finite
     u = s["displacement"]
     bench.turn = turns[0]  # type: ignore[attr-defined]
     points = u.broken.space.tabulate_dof_coordinates()[: u.broken.body_of_dof.size]
