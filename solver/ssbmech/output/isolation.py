@@ -15,8 +15,9 @@ Mask = npt.NDArray[np.bool_]
 
 PASSING = 1e-2
 """Two bodies are in contact while the area-weighted mean transmissivity of the faces between them is above this: a hundredth of
-the contact that they were made with. The share that is cut off changes little with it, because faces between two bodies open
-over most of their area or hardly at all."""
+the contact that they were made with. While cracks open, the share that is cut off changes little with it, because faces between two
+bodies open over most of their area or hardly at all; a body whose cracks close again at a few points counts as cut off for longer than
+its current says."""
 
 
 class Reach:
