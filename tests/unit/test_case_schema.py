@@ -187,6 +187,9 @@ def test_a_file_that_extends_another_needs_nothing_but_is_still_checked() -> Non
             "phases": {"A": {"density": "1 g/cm^3"}},
         }
     )
+    image = {"generator": "image", "file": "labels.npz", "particles": None}  # the base was a packing
+    assert fits({"extends": "case.yaml", "mesh": {"microstructure": image}})
+    assert not fits({"extends": "case.yaml", "mesh": {"microstructure": {**image, "particles": {}}}})
     assert not fits({"extends": "case.yaml", "stak": {}})
     assert not fits({"extends": "case.yaml", "stack": {"load": {"gap": True}}})
     assert not fits({"extends": 3})

@@ -72,8 +72,11 @@ def _loosened(schema: Any) -> Any:
         schema.pop("oneOf", None)
         schema.pop("minProperties", None)
         schema["properties"] = {name: _or_null(body) for name, body in schema["properties"].items()}
-    if isinstance(schema.get("additionalProperties"), dict):  # a mapping of names, such as expected
-        schema["additionalProperties"] = _or_null(schema["additionalProperties"])
+    others = schema.get("additionalProperties")
+    if others is False:  # a key of the base's kind of block, say of another generator, may be taken away
+        schema["additionalProperties"] = {"type": "null"}
+    elif isinstance(others, dict):  # a mapping of names, such as expected
+        schema["additionalProperties"] = _or_null(others)
     if "patternProperties" in schema:  # phases by name, of which a case may take one away
         named = schema["patternProperties"].items()
         schema["patternProperties"] = {pattern: _or_null(body) for pattern, body in named}
