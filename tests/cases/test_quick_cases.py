@@ -198,6 +198,7 @@ def test_lithium_cobalt_oxide_raises_the_pressure(run: Run) -> None:
     assert run("lco_lpscl/quick").headline("pressure_change_MPa") > 0.2
 
 
+@pytest.mark.slow
 def test_pressure_of_graphite_by_subtraction(run: Run) -> None:
     """ΔP(NCM811|graphite) − ΔP(NCM811|Li4Ti5O12) is that of graphite: to that of lithium as their thicknesses in a linear stack."""
     cells = {name: run(f"counter_electrodes/{name}").series for name in ("graphite", "lithium", "lto")}
@@ -217,6 +218,7 @@ def test_pressure_of_graphite_by_subtraction(run: Run) -> None:
     )  # 2e-5 found
 
 
+@pytest.mark.slow
 def test_delamination_falls_with_stack_pressure(run: Run) -> None:
     low, middle, high = (
         run("ncm811_lpscl/quick", *_pressed(p)).headline("delaminated_fraction") for p in (0.5, 5, 50)

@@ -71,6 +71,7 @@ def test_tin_free(shared_tmp_path: Path) -> None:
     assert spent == pytest.approx(specimen.energy["chemical_work"], rel=0.01)
 
 
+@pytest.mark.slow
 def test_tin_in_a_shell(shared_tmp_path: Path) -> None:
     """An elastic-plastic shell b = 1.5a of electrolyte, stretched by half: radius to 0.3 %, mean stress to 1.5 %, plastic strain to 2.5 %.
 
@@ -187,6 +188,7 @@ def test_lithium_in_an_elastic_shell(shared_tmp_path: Path) -> None:
     assert np.abs(ours - theirs)[:, 0, 3].max() < 5e-4
 
 
+@pytest.mark.slow
 def test_lithium_in_a_plastic_shell(shared_tmp_path: Path) -> None:
     """Plated to twice its volume in a shell b = 1.5a that flows from 100 MPa and hardens: −81 MPa.
 
