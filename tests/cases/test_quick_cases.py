@@ -322,8 +322,7 @@ def test_titanium_remembers_the_pressure(run: Run) -> None:
     most = 0.0
     for p, resistance in read:
         most = max(most, p)
-        assert resistance == pytest.approx(
-            1e-5 / (share(most) * (p / most) ** 0.4), rel=1e-3
-        )  # the platen's 0.1 kPa
+        expected = 1e-5 / (share(most) * (p / most) ** 0.4)
+        assert resistance == pytest.approx(expected, rel=1e-3)  # the platen's 0.1 kPa
     assert most == pytest.approx(70.0, rel=1e-6)
     assert read[0][1] > 15 * read[-1][1]

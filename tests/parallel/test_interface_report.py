@@ -171,12 +171,16 @@ def test_a_grain_that_floats_is_balanced_to_rounding(build: Build) -> None:
     bonded = model.system.references["potential"]()
     assert wired.system.references["potential"]() == pytest.approx(bonded, rel=1e-12)
     lift(model, {"g1": 0.05, "g2": 0.1, "g3": 0.15})
-    for each in (model, wired):
-        phi = each.setting["potential"]
-        body = next(b.number for b in each.bodies.bodies if b.name == "g1")
-        phi.value.x.array[phi.broken.body_of_dof == body] = 0.3
-    floating = model.system.references["potential"]()
-    assert floating > 1.5 * bonded
+    references = []
+    for volts in (0.6, 0.3):
+        for each in (model, wired):
+            phi = each.setting["potential"]
+            body = next(b.number for b in each.bodies.bodies if b.name == "g1")
+            phi.value.x.array[phi.broken.body_of_dof == body] = volts
+        references.append(model.system.references["potential"]())
+    twice, floating = references
+    assert floating > bonded  # 1.8 times
+    assert twice == pytest.approx(2 * floating, rel=1e-12)  # in proportion to the potential, as its rounding
     assert wired.system.references["potential"]() == pytest.approx(bonded, rel=1e-12)
     rows, _ = model.system.evaluate()
     grain = model.setting["potential"].broken.body_of_dof[: rows["potential"].size] == body

@@ -38,9 +38,13 @@ def test_what_is_refused_at_finite_strain(key: str) -> None:
     assert "not go with" in str(caught.value) and "finite_strain" in str(caught.value)
 
 
-@pytest.mark.parametrize("changes", [LATTICE, [FLOW], ["interfaces[0].cohesion.shear_strength=60 MPa"]])
-def test_what_goes_with_finite_strain(changes: list[str]) -> None:
-    load_case(MINIMAL, [*changes, FINITE])
+@pytest.mark.parametrize(
+    ("changes", "degree"), [(LATTICE, 1), ([FLOW], 2), (["interfaces[0].cohesion.shear_strength=60 MPa"], 1)]
+)
+def test_what_goes_with_finite_strain(changes: list[str], degree: int) -> None:
+    """Accepted as given, with the elements that small strain would have."""
+    numerics = load_case(MINIMAL, [*changes, FINITE]).numerics
+    assert (numerics.kinematics, numerics.displacement_degree) == ("finite_strain", degree)
 
 
 def test_all_are_named_at_once() -> None:

@@ -99,6 +99,13 @@ def deviator(problem: Laminate) -> float:
     return problem.mean(stress[2, 2] - stress[0, 0], "core") / 1.5
 
 
+def core_stress(problem: Laminate, misfit: float) -> tuple[float, float]:
+    """s and p of the sphere [MPa] at a misfit."""
+    problem.eigenstrain["core"].value = misfit
+    problem.solve()
+    return deviator(problem), -problem.mean(ufl.tr(problem.solids["core"].stress()), "core") / 3
+
+
 def support_force(problem: Laminate, axis: int) -> float:
     """Force of the support normal to an axis [µN]; its octant of the outer surface projects on π B²/4."""
     idle = problem.system.numbering.idle["displacement"]
@@ -119,10 +126,7 @@ def test_stress_of_a_bonded_sphere(shared_tmp_path: Path) -> None:
     cosine2 = (edges[1:] ** 3 - edges[:-1] ** 3) / (3 * np.diff(edges))
     pole = []
     for misfit in (0.0, -1e-3):
-        problem.eigenstrain["core"].value = misfit
-        problem.solve()
-        found = deviator(problem)
-        pressure = -problem.mean(ufl.tr(problem.solids["core"].stress()), "core") / 3
+        found, pressure = core_stress(problem, misfit)
         belts = belt_means(problem, normal_traction(problem), edges)
         exact_pressure = (misfit + MEAN * C2) / C1
         exact = -exact_pressure + DEVIATOR * (3 * cosine2 - 1) / 2
@@ -140,10 +144,7 @@ def test_wide_matrix(shared_tmp_path: Path) -> None:
     problem = sphere(shared_tmp_path, STIFF, 0.5, outer=16 * A)
     states = []
     for misfit in (0.0, -1e-3):
-        problem.eigenstrain["core"].value = misfit
-        problem.solve()
-        found = deviator(problem)
-        pressure = -problem.mean(ufl.tr(problem.solids["core"].stress()), "core") / 3
+        found, pressure = core_stress(problem, misfit)
         assert found == pytest.approx(DEVIATOR, rel=1e-3)
         assert found == pytest.approx(WIDE_DEVIATOR, rel=1e-3)
         assert pressure == pytest.approx((misfit + MEAN * C2) / C1, abs=1e-3 * MEAN)

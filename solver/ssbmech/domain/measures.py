@@ -19,12 +19,10 @@ def cell_volumes(mesh: dmesh.Mesh) -> npt.NDArray[np.float64]:
 
 def squared_gradients(mesh: dmesh.Mesh) -> npt.NDArray[np.float64]:
     """(owned cells,) Σ_i |∇φ_i|² of the linear shape functions [1/µm²]: times the volume, the trace of the stiffness of a cell."""
-    gradients = np.linalg.inv(
-        _edges(mesh)
-    )  # columns: of the corners but the first, whose gradient is minus their sum
-    squares: npt.NDArray[np.float64] = (gradients**2).sum(axis=(1, 2)) + (gradients.sum(axis=2) ** 2).sum(
-        axis=1
-    )
+    # Columns: of the corners but the first, whose gradient is minus their sum.
+    gradients = np.linalg.inv(_edges(mesh))
+    first = (gradients.sum(axis=2) ** 2).sum(axis=1)
+    squares: npt.NDArray[np.float64] = (gradients**2).sum(axis=(1, 2)) + first
     return squares
 
 

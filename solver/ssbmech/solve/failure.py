@@ -46,9 +46,8 @@ def at_bounds(system: CoupledSystem) -> str:
     text = ""
     for name, (low, high) in system.options.bounds.items():
         unknown = system.unknowns[name]
-        values = unknown.value.x.array[
-            : unknown.broken.owned * unknown.broken.block_size
-        ]  # without the void dof
+        owned = unknown.broken.owned * unknown.broken.block_size  # without the void dof
+        values = unknown.value.x.array[:owned]
         room = min((values - low).min(initial=high), (high - values).min(initial=high))
         room = system.comm.allreduce(float(room), MPI.MIN)
         if room < _CLOSE * (high - low):
