@@ -41,7 +41,8 @@ with style.publication():
         axes.plot(series["time"] / 3600, 100 * cracks / area, label=title)
     axes.set_xlabel("Time (h)")
     axes.set_ylabel("Crack area between grains (%)")
-    axes.legend()
+    axes.set_ylim(-0.03, 0.9)  # room for the legend
+    axes.legend(loc="upper center", ncols=3)
     style.save(figure, images / "cracking.png")
     rubbing, hours = read_series(made / "recontact"), read_series(made / "recontact")["time"] / 3600
     figure = style.new_figure(8.4, 3.2)
