@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ssbmech.domain.walls import pair_walls
+from ssbmech.domain.wall_search import WallSearch
 from ssbmech.materials.friction import STICKING
 from ssbmech.materials.wall_contact import WallContactLaw
 from ssbmech.physics.wall_contact import WallContact
@@ -23,14 +23,14 @@ def make_walls(model: Model) -> WallContact | None:
     stack = model.case.stack
     ends = (stack.collector, stack.separator)
     rigid = [f for f in BOX_FACES if f in ends or (stack.sides == "roller" and f in model.tagged.faces)]
-    pairs = pair_walls(model.tagged, broken, block.reach, block.quadrature_degree, rigid)
+    search = WallSearch(model.tagged, broken, block.reach, block.quadrature_degree, rigid)
     friction = block.friction
     law = WallContactLaw(
         block.contact_stiffness,
         friction.coefficient if friction else 0.0,
         (friction.stiffness if friction else None) or STICKING * block.contact_stiffness,
     )
-    return WallContact(model.setting, pairs, law, block.penetration_tolerance)
+    return WallContact(model.setting, search, law, block.penetration_tolerance)
 
 
 def describe_walls(model: Model) -> str:
@@ -38,12 +38,12 @@ def describe_walls(model: Model) -> str:
     if model.walls is None:
         return ""
     assert model.case.pore_walls is not None
-    pairs, reach = model.walls.pairs, model.case.pore_walls.reach
-    if pairs.wall_count == 0:
+    pairs, walls, reach = model.walls.pairs, model.walls.search.surface.areas, model.case.pore_walls.reach
+    if walls.size == 0:
         return "pore walls: the mesh has none; pore_walls is without effect"
     paired = model.setting.mesh.comm.allreduce(float(pairs.area[pairs.here].sum()))
-    share = 100 * paired / pairs.wall_area
+    share = 100 * paired / walls.sum()
     return (
-        f"pore walls: {pairs.wall_count:,} facets, {pairs.wall_area:.4g} um^2, of which {share:.0f} % have "
+        f"pore walls: {walls.size:,} facets, {walls.sum():.4g} um^2, of which {share:.0f} % have "
         f"an opposite wall, or a plane of the box, within {reach:g} um"
     )

@@ -15,7 +15,7 @@ from ssbmech import compat
 from ssbmech.discretise import make_setting
 from ssbmech.domain.bodies import assign_bodies
 from ssbmech.domain.mesh import TaggedMesh
-from ssbmech.domain.walls import WallPairs, pair_walls
+from ssbmech.domain.wall_search import WallSearch
 from ssbmech.materials.elastic import IsotropicElasticity
 from ssbmech.materials.wall_contact import WallContactLaw
 from ssbmech.physics.setting import Setting
@@ -75,7 +75,7 @@ class WallProblem:
     scalars: Sequence[str] = ()
     tolerance: float | None = None
     setting: Setting = field(init=False)
-    pairs: WallPairs = field(init=False)
+    search: WallSearch = field(init=False)
     walls: WallContact = field(init=False)
     system: CoupledSystem = field(init=False)
 
@@ -85,11 +85,20 @@ class WallProblem:
             self.tagged, bodies, [], {"displacement": list(self.phases)}, self.scalars, self.degree
         )
         broken = self.setting["displacement"].broken
-        self.pairs = pair_walls(self.tagged, broken, self.reach, self.quadrature_degree, self.planes)
+        self.search = WallSearch(self.tagged, broken, self.reach, self.quadrature_degree, self.planes)
         self.solids = {name: SmallStrainSolid(self.setting, name, law) for name, law in self.phases.items()}
         self.pressure = {face: fem.Constant(self.tagged.mesh, 0.0) for face in self.pressed}
         self.work, self._force = 0.0, np.zeros(0)
         self.spent: dict[str, float] = {}
+
+    @property
+    def wall_area(self) -> float:
+        """Of all walls [µm²]."""
+        return float(self.search.surface.areas.sum())
+
+    def pressures(self) -> np.ndarray:
+        """(points,) of contact at this rank's wall points [MPa]."""
+        return self.walls.pairs.at_points(self.walls.pressure, self.search.facet.size)
 
     def dofs(self, face: str, axis: int) -> np.ndarray:
         space = self.setting["displacement"].broken.space
@@ -110,7 +119,7 @@ class WallProblem:
         terms += [OuterPressure(self.setting, face, value) for face, value in self.pressure.items()]
         algebraic = []
         if self.law is not None:
-            self.walls = WallContact(self.setting, self.pairs, self.law, self.tolerance)
+            self.walls = WallContact(self.setting, self.search, self.law, self.tolerance)
             algebraic.append(self.walls)
         force = 100.0 * float(np.prod((self.tagged.upper - self.tagged.lower)[:-1]))
         self.system = CoupledSystem(

@@ -21,7 +21,7 @@ from mpi4py import MPI
 from support_mechanics import CAM, COMM, SE, oedometric, shared_mesh
 from support_walls import WallProblem, joined, slit
 
-from ssbmech.domain.walls import wall_facets
+from ssbmech.domain.wall_surface import wall_facets
 from ssbmech.materials.elastic import IsotropicElasticity
 from ssbmech.materials.wall_contact import WallContactLaw
 from ssbmech.stack.platen import Platen
@@ -76,7 +76,7 @@ def slit_pressure(closing: float) -> float:
 def test_slit(shared_tmp_path: Path, n: Any, degree: int) -> None:
     """Closed, pressed, opened and closed again; where facets lie opposite each other it is exact, in two and three dimensions."""
     problem = Slit.make(shared_tmp_path, n, degree)
-    assert problem.pairs.wall_area == pytest.approx(2 * problem.area, rel=1e-12)
+    assert problem.wall_area == pytest.approx(2 * problem.area, rel=1e-12)
     for closing in (0.0, 0.01, 0.02, 0.025, 0.04, 0.1, 0.04, 0.02, 0.01, 0.02, 0.04):
         found, expected = problem.close(closing), slit_pressure(closing)
         # 1e-8 asked; the Newton tolerance is 1e-12 of 100 MPa
@@ -194,7 +194,7 @@ def test_round_pore(shared_tmp_path: Path) -> None:
         expected = max(0.0, 2 * (load - 1) * a / (1 / stiffness + 2 * outward))
         figures = problem.walls.figures()
         # The walls of a polygon of 96 sides are nearer to the middle than its corners by 0.05 % of a; measured 3e-4 just after it closes.
-        found = figures.force / problem.pairs.wall_area
+        found = figures.force / problem.wall_area
         assert found == pytest.approx(expected, rel=1e-3)
         assert figures.contact_fraction == pytest.approx(float(load > 1), abs=1e-9)
 
@@ -228,7 +228,8 @@ def test_elliptic_pore(shared_tmp_path: Path) -> None:
     tagged = shared_mesh(shared_tmp_path / "ellipse.msh", lambda path: elliptic(path, a, b, size))
     problem = WallProblem(tagged, {"SE": SE}, WallContactLaw(stiffness), 3 * b, degree=2, pressed=["y+"])
     problem.constrain([problem.dofs("x-", 0), problem.dofs("y-", 1)], 1e-9)
-    middle = problem.pairs.here & (problem.pairs.point[:, 0] < 0.3 * a)
+    search = problem.search
+    middle = search.place[:, 0] < 0.3 * a
     for load in (0.9, 0.97, 1.03, 1.5, 2.0):
         far = load * PLANE_STRAIN * b / (2 * a + b)
         problem.pressure["y+"].value = far
@@ -240,14 +241,8 @@ def test_elliptic_pore(shared_tmp_path: Path) -> None:
         # All but the tip, whose curvature of 0.01 um is a single cell.
         assert fraction > 0.88
         expected = (far * (2 * a + b) - b * PLANE_STRAIN) / (2 * a + PLANE_STRAIN / (2 * stiffness))
-        sums = COMM.allreduce(
-            np.array(
-                [
-                    problem.pairs.area[middle].sum(),
-                    problem.pairs.area[middle] @ problem.walls.pressure[middle],
-                ]
-            )
-        )
+        area, pressure = search.area[middle], problem.pressures()[middle]
+        sums = COMM.allreduce(np.array([area.sum(), area @ pressure]))
         # 1 % of the far pressure: a plate of 12 half axes is softer than the infinite one by (a/12)² = 0.7 %.
         assert sums[1] / sums[0] == pytest.approx(expected, abs=0.01 * far)
 
@@ -278,8 +273,10 @@ def test_tangent(shared_tmp_path: Path, cells: Any, multipliers: bool) -> None:
     unknown.value.x.array[dim - 1 :: dim] -= 0.02 * unknown.broken.body_of_dof
     if multipliers:  # for some, and of some from the step before
         assert problem.walls.augment()
-        carried = COMM.allreduce(int((problem.walls._multiplier > 0.0)[problem.pairs.here].sum()))
-        assert 0.1 < carried / COMM.allreduce(int(problem.pairs.here.sum())) < 0.9
+        carried = COMM.allreduce(
+            int((problem.walls._memory.multiplier > 0.0)[problem.walls.pairs.here].sum())
+        )
+        assert 0.1 < carried / COMM.allreduce(int(problem.walls.pairs.here.sum())) < 0.9
     n = system.numbering
     state, direction, product = (system.state.duplicate() for _ in range(3))
     system.write_state(state)
@@ -297,7 +294,7 @@ def test_tangent(shared_tmp_path: Path, cells: Any, multipliers: bool) -> None:
     difference = (residual(step) - residual(-step)) / (2 * step)
     system.read_state(state)
     response = problem.walls.law.respond(*problem.walls.state)
-    closed, here = response.pressure > 0, problem.pairs.here
+    closed, here = response.pressure > 0, problem.walls.pairs.here
     kinds = [here & ~closed, here & closed & response.slides, here & closed & ~response.slides]
     assert (COMM.allreduce(np.array([kind.sum() for kind in kinds])) > 20).all()
     system.assemble_jacobian()

@@ -80,14 +80,13 @@ def test_sphere_on_flat(shared_tmp_path: Path) -> None:
         if d == 0.02:
             continue  # six cells across the contact radius
         # 3 % asked; 1.8 and 1.5 % measured. Twice the stiffness gives -0.8 %: the overlap widens the contact.
-        found = np.sqrt(4 / pi * figures.contact_fraction * problem.pairs.wall_area / 2)
+        found = np.sqrt(4 / pi * figures.contact_fraction * problem.wall_area / 2)
         assert found == pytest.approx(a, rel=0.03)
         # 2 % of the approach, 3 % of the force: 1.3 and 1.7 % measured, less with more cells
         assert d == pytest.approx(expected, rel=0.02)
         # mean square distance from the axis: 2 a²/5 for Hertz's pressure
-        pairs, pressure = problem.pairs, problem.walls.pressure
-        weight = np.where(pairs.here, pairs.area * pressure, 0.0)
-        moments = COMM.allreduce(np.array([weight.sum(), weight @ (pairs.point[:, :2] ** 2).sum(axis=1)]))
+        weight, place = problem.search.area * problem.pressures(), problem.search.place
+        moments = COMM.allreduce(np.array([weight.sum(), weight @ (place[:, :2] ** 2).sum(axis=1)]))
         assert np.sqrt(2.5 * moments[1] / moments[0]) == pytest.approx(a, rel=0.015)
         assert 0.5 * 4 * moments[0] == pytest.approx(force, rel=1e-3)  # normals lean by up to a/2R
         assert figures.penetration == pytest.approx(1.5 * force / (pi * a**2) / STIFFNESS, rel=0.05)

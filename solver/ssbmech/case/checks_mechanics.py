@@ -78,9 +78,9 @@ def _check_finite_interfaces(case: Case) -> Iterator[Problem]:
                 "does not go with numerics.kinematics: finite_strain",
                 allowed="no friction, or small_strain: sliding is taken as small",
             )
-    if case.pore_walls is not None:
+    if case.pore_walls is not None and case.pore_walls.friction is not None:
         yield Problem(
-            "pore_walls",
-            "do not go with numerics.kinematics: finite_strain",
-            allowed="no pore_walls, or small_strain: walls are paired in the undeformed mesh",
+            "pore_walls.friction",
+            "does not go with numerics.kinematics: finite_strain",
+            allowed="no friction, or small_strain: sliding is taken as small",
         )

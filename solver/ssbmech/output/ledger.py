@@ -32,6 +32,7 @@ MECHANICAL_SINKS = (
     "interface_energy",
     "contact_energy",
     "multiplier_work",
+    "pairing_work",
     "fracture_dissipation",
     "viscous_dissipation",
     "friction_dissipation",

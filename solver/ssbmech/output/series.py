@@ -22,7 +22,7 @@ from ssbmech.output.voltage import LEAST_C_RATE, OVERPOTENTIALS, VoltageParts
 from ssbmech.solve.stepping import Accepted
 
 ENERGIES = (
-    "elastic_energy", "interface_energy", "contact_energy", "multiplier_work", "fracture_dissipation",
+    "elastic_energy", "interface_energy", "contact_energy", "multiplier_work", "pairing_work", "fracture_dissipation",
     "viscous_dissipation", "friction_dissipation", "plastic_dissipation", "external_work", "chemical_work", "electrical_work",
     "ohmic_dissipation", "kinetic_dissipation", "film_dissipation", "diffusion_dissipation", "chemical_energy",
     "oxidation_energy",

@@ -33,17 +33,19 @@ class AlgebraicTerm(Protocol):
         field: the field.
         index_map: its dof blocks that the term sees.
         block_size: components of a block.
+        version: changes whenever ``index_map`` and the pattern do, on all ranks together.
     """
 
     field: str
     index_map: Any
     block_size: int
+    version: int
 
     def residual(self) -> Floats:
         """(owned dofs,) residual at the current fields."""
 
     def pattern(self) -> tuple[Ints, Ints]:
-        """(entries,) rows, owned, and columns of the entries of the tangent, each pair once; asked for once."""
+        """(entries,) rows, owned, and columns of the entries of the tangent, each pair once; asked for once for every version."""
 
     def tangent(self) -> Floats:
         """(entries,) derivative of the residual at the current fields, in the order of :meth:`pattern`."""

@@ -64,6 +64,10 @@ class Energy:
     form: ufl.Form
 
 
+class UnsettledError(RuntimeError):
+    """Local states that ask for repetition of a solve for ever; on all ranks."""
+
+
 class LocalState:
     """Variables that live at integration points and follow from the fields there: plastic strain, slip, multipliers of contact.
 
@@ -74,7 +78,11 @@ class LocalState:
         """Solve for them at the current fields; called before every assembly."""
 
     def augment(self) -> bool:
-        """Change what a solve keeps; called after every solve. Whether the solve has to be repeated, the same on all ranks."""
+        """Change what a solve keeps; called after every solve. Whether the solve has to be repeated, the same on all ranks.
+
+        Raises:
+            UnsettledError: it has been repeated often enough.
+        """
         return False
 
     def conclude(self) -> None:

@@ -59,8 +59,18 @@ class _AlgebraicBlock:
     """The entries of a term that is no form, with their rows and columns of the coupled system."""
 
     def __init__(self, term: AlgebraicTerm, numbering: Numbering) -> None:
-        self._term = term
-        number = numbering.rows_on(term.field, term.index_map, term.block_size)
+        self._term, self._numbering = term, numbering
+        self.renew()
+
+    @property
+    def outdated(self) -> bool:
+        return self._version != self._term.version
+
+    def renew(self) -> None:
+        """Ask the term for its entries; collective."""
+        term = self._term
+        self._version = term.version
+        number = self._numbering.rows_on(term.field, term.index_map, term.block_size)
         row, col = (number[dofs] for dofs in term.pattern())
         self.entries = np.flatnonzero((row != DROPPED) & (col != DROPPED))
         self.row, self.col = row[self.entries], col[self.entries]
@@ -112,19 +122,35 @@ class CoupledMatrix:
         self.numbering = n = numbering
         self._scale = dict(scale)
         self._blocks: list[_Block | _AlgebraicBlock] = []
+        self._algebraic = [_AlgebraicBlock(term, n) for term in algebraic]
         self._factors: list[float] = []
         for (i, j), form in forms.items():
             for part, constant in _parts(form):
                 self._blocks.append(_Block(compat.form(part, maps), constant, n.row[i], n.row[j]))
                 self._factors.append(scale[i])
-        for term in algebraic:
-            self._blocks.append(_AlgebraicBlock(term, n))
-            self._factors.append(scale[term.field])
+        self._blocks += self._algebraic
+        self._factors += [scale[term.field] for term in algebraic]
+        self._merge()
+
+    def renew(self) -> bool:
+        """A new matrix, where terms have changed their pattern; whether any has. Collective."""
+        outdated = [block for block in self._algebraic if block.outdated]
+        for block in outdated:
+            block.renew()
+        if outdated:
+            self.matrix.destroy()
+            self._merge()
+        return bool(outdated)
+
+    def _merge(self) -> None:
+        """Where the entries of all blocks go, and the matrix with room for them."""
+        n = self.numbering
         idle = np.concatenate([n.own_row[name][n.idle[name]] for name in n.names] or [np.zeros(0, np.int64)])
         rows = np.concatenate([block.row for block in self._blocks] + [idle])
         cols = np.concatenate([block.col for block in self._blocks] + [idle])
-        for block in self._blocks:
-            del block.row, block.col
+        if not self._algebraic:  # asked for again only where patterns change
+            for block in self._blocks:
+                del block.row, block.col
         self._entries = np.ones(rows.size)
         scalars = np.array(sorted(n.scalar_row.values()), dtype=np.int64)
         self._in_scalar = np.flatnonzero(np.isin(rows, scalars))

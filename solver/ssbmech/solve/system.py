@@ -16,7 +16,7 @@ from petsc4py import PETSc
 
 from ssbmech import compat
 from ssbmech.physics.algebraic import AlgebraicTerm
-from ssbmech.physics.setting import LocalState, Setting, Stateful, Unknown, add_forms
+from ssbmech.physics.setting import LocalState, Setting, Stateful, Unknown, UnsettledError, add_forms
 from ssbmech.physics.setting import Term as Term
 from ssbmech.solve.failure import describe_failure
 from ssbmech.solve.linear import LinearSolver
@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 _BOLDNESS = 0.9
 """Share of its distance from a bound by which a value may change in one Newton iteration."""
 
-_AUGMENTATIONS = 10
+_AUGMENTATIONS = 20
 """Repetitions of a solve for the sake of the local states, at most; what then still exceeds its tolerance is reported as it is."""
 
 
@@ -166,7 +166,7 @@ class CoupledSystem:
         self.snes = snes
 
     def _renew_solver(self) -> None:
-        """A new solver: after a failed factorisation MUMPS fails on regular matrices too, and PETSc leaves vectors locked by an error."""
+        """A new solver, of a new matrix, or after an error: MUMPS then fails on regular matrices too, and PETSc leaves vectors locked."""
         for part in (self.snes, self.state, self._function):
             part.destroy()
         self._set_up_solver()
@@ -340,7 +340,12 @@ class CoupledSystem:
         self.krylov = 0
         self.hardest = iterations = self._newton()
         for _ in range(_AUGMENTATIONS):
-            again = [state.augment() for state in self.states]  # every one is asked: the call is collective
+            try:
+                again = [
+                    state.augment() for state in self.states
+                ]  # every one is asked: the call is collective
+            except UnsettledError as error:
+                raise SolveError(str(error)) from error
             if not any(again):
                 break
             more = self._newton()
@@ -349,6 +354,8 @@ class CoupledSystem:
 
     def _newton(self) -> int:
         """One nonlinear solve from the current fields; returns the number of Newton iterations."""
+        if self.jacobian.renew():
+            self._renew_solver()
         self.write_state(self.state)
         begin, assembly, setup = time.perf_counter(), self.timings.assembly, self.timings.preconditioner
         try:

@@ -1,0 +1,226 @@
+"""Walls that did not face each other at first: pairs made anew in the deformed state.
+
+A foot carried above another place and pressed there must meet what a foot meets that was meshed there: the strains of a body do not
+know of its translations. A cylinder dragged over another without friction passes it with the forces of both sides mirrored (Hertz's
+contact is conservative), and gets back what it has cost.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gmsh
+import numpy as np
+import pytest
+from support_mechanics import CAM, COMM, SE, shared_mesh
+from support_walls import WallProblem, joined
+from test_pore_closure import GAP, HEIGHTS, MATCHING, SIZE, slit
+
+from ssbmech.domain.wall_search import WallSearch
+from ssbmech.materials.wall_contact import WallContactLaw
+from ssbmech_mesh.primitives import layered_block
+from ssbmech_mesh.session import gmsh_model
+from ssbmech_mesh.simplex import SimplexMesh, from_gmsh
+
+TOLERANCE, STIFFNESS = 1e-3, 1e6
+CLEARANCE, WAY = 0.02, 4.0
+PHASES = {"CAM": CAM, "SE": SE}
+
+
+def block(path: Path, name: str, place: list[float], size: list[float], n: list[Any]) -> SimplexMesh:
+    mesh = layered_block(path, size[:-1], size[-1:], [name], n)
+    mesh.nodes[:, : len(place)] += place
+    return mesh
+
+
+def foot(folder: Path, start: float, dim: int, degree: int, tolerance: float | None) -> WallProblem:
+    """Two plateaus, the right one higher by 1 µm, and a foot above them whose left side is at ``start``."""
+    deep, across = [1.0] * (dim - 2), [1] * (dim - 2)
+
+    def mesh(path: Path) -> SimplexMesh:
+        low = block(path, "CAM_1", [0.0], [3.0, *deep, 3.0], [3, *across, 2])
+        high = block(path, "CAM_2", [4.0], [3.0, *deep, 4.0], [6, *across, 3])
+        above = [start, *[0.0] * (dim - 2), 4.0 + CLEARANCE]
+        return joined(path, low, high, block(path, "SE", above, [2.0, *deep, 2.0], [3, *across, 2]))
+
+    tagged = shared_mesh(folder / f"foot_{start}.msh", mesh)
+    law = WallContactLaw(STIFFNESS, 0.2, 0.1 * STIFFNESS)
+    problem = WallProblem(tagged, PHASES, law, 0.5, degree, tolerance=tolerance)
+    top, bottom = "xyz"[dim - 1] + "+", "xyz"[dim - 1] + "-"
+    held = [problem.dofs(face, k) for face in (top, bottom) for k in range(dim)]
+    if dim == 3:
+        held += [problem.dofs("y" + side, 1) for side in "-+"]
+    problem.constrain(held, 1e-11)  # displacements of several um round to 1e-12
+    return problem
+
+
+def carried(problem: WallProblem, way: float, tries: bool = False) -> None:
+    top = "xyz"[problem.tagged.dim - 1] + "+"
+    for x in np.linspace(0.0, way, 9)[1:]:
+        problem.prescribe(problem.dofs(top, 0), x)
+        problem.solve()
+    if tries:  # a step that pairs anew, and is rejected
+        problem.prescribe(problem.dofs(top, problem.tagged.dim - 1), -0.1)
+        problem.system.solve()
+        problem.system.restore()
+
+
+def pressed(problem: WallProblem, depths: tuple[float, ...]) -> list[float]:
+    top, axis = "xyz"[problem.tagged.dim - 1] + "+", problem.tagged.dim - 1
+    forces = []
+    for depth in depths:
+        problem.prescribe(problem.dofs(top, axis), -depth)
+        problem.solve()
+        forces.append(-problem.reaction(problem.dofs(top, axis)))
+    return forces
+
+
+@pytest.mark.parametrize(("dim", "degree"), [(2, 1), (2, 2), (3, 1)])
+def test_a_foot_carried_elsewhere(shared_tmp_path: Path, dim: int, degree: int) -> None:
+    """It meets the high plateau as one that was meshed above it, whether or not a step was rejected on the way."""
+    depths = (0.01, 0.03, 0.06, 0.03, 0.06)
+    there = pressed(foot(shared_tmp_path, 0.5 + WAY, dim, degree, TOLERANCE), depths)
+    for tries in (False, True):
+        problem = foot(shared_tmp_path, 0.5, dim, degree, TOLERANCE)
+        carried(problem, WAY, tries)
+        found = pressed(problem, depths)
+        assert there[0] == pytest.approx(0.0, abs=1e-8) and there[2] > 100.0
+        # the same discrete problem, solved to 1e-11 of 100 MPa
+        assert found == pytest.approx(there, rel=1e-8, abs=1e-8)
+        assert 0.0 < problem.walls.figures().penetration <= TOLERANCE * (1 + 1e-9)
+
+
+def test_without_pairs_anew_it_meets_nothing(shared_tmp_path: Path) -> None:
+    """With the penalty alone the pairs of the undeformed mesh are kept: the reason to make them anew."""
+    problem = foot(shared_tmp_path, 0.5, 2, 1, None)
+    carried(problem, WAY)
+    assert pressed(problem, (0.06,))[0] == pytest.approx(0.0, abs=1e-8)
+
+
+def test_friction_along_many_facets(shared_tmp_path: Path) -> None:
+    """Dragged along the plateau by four of its facets: the traction goes over from pair to pair, the drag is µ times the load."""
+    mu = 0.2
+    problem = foot(shared_tmp_path, 0.3 + WAY, 2, 1, TOLERANCE)
+    down, along = problem.dofs("y+", 1), problem.dofs("y+", 0)
+    pressed(problem, (CLEARANCE, 0.04, 0.05))
+    before, kept = problem.work, dict(problem.spent)
+    stored, ratios = sum(problem.stored().values()), []
+    for x in np.linspace(0.0, 0.5, 51)[1:]:
+        problem.prescribe(along, x)
+        problem.solve()
+        ratios.append(-problem.reaction(along) / problem.reaction(down))
+        assert problem.walls.figures().penetration <= TOLERANCE * (1 + 1e-9)
+    # The sides of the foot dig in, so that normals lean by a few per mille against the axes.
+    assert ratios[-20:] == pytest.approx([mu] * 20, rel=0.03)
+    spent = {name: value - kept.get(name, 0.0) for name, value in problem.spent.items()}
+    assert spent["friction_dissipation"] > 0.7 * (problem.work - before) > 0.0
+    balance = sum(problem.stored().values()) - stored + sum(spent.values())
+    assert problem.work - before == pytest.approx(balance, rel=0.01)
+
+
+def cylinders(path: Path, radius: float) -> SimplexMesh:
+    """A half cylinder CAM that stands up, and a half cylinder SE that hangs down, side by side."""
+
+    def half(name: str, up: bool) -> SimplexMesh:
+        with gmsh_model(name):
+            occ = gmsh.model.occ
+            box = occ.addRectangle(-radius, 0.0 if up else radius, 0, 2 * radius, radius)
+            occ.intersect([(2, occ.addDisk(0, 0.0 if up else 2 * radius, 0, radius, radius))], [(2, box)])
+            occ.synchronize()
+            gmsh.model.addPhysicalGroup(2, [tag for _, tag in gmsh.model.getEntities(2)], name=name)
+            size = gmsh.model.mesh.field.add("MathEval")
+            tip = f"Sqrt(x^2+(y-{radius})^2)"
+            gmsh.model.mesh.field.setString(size, "F", f"0.05*{radius}+0.25*Max({tip}-0.4*{radius},0)")
+            gmsh.model.mesh.field.setAsBackgroundMesh(size)
+            for option in ("MeshSizeExtendFromBoundary", "MeshSizeFromPoints", "MeshSizeFromCurvature"):
+                gmsh.option.setNumber(f"Mesh.{option}", 0)
+            gmsh.option.setNumber("Mesh.RandomSeed", 1)
+            gmsh.model.mesh.generate(2)
+            return from_gmsh(2)
+
+    standing, hanging = half("CAM", True), half("SE", False)
+    hanging.nodes[:, 0] -= 3 * radius
+    return joined(path, standing, hanging)
+
+
+def test_a_cylinder_passes_another(shared_tmp_path: Path) -> None:
+    """Held at its flat side, dragged over the other with an overlap of 4 % of the radius, and past it."""
+    radius, dip = 1.0, 0.04
+    tagged = shared_mesh(shared_tmp_path / "cylinders.msh", lambda path: cylinders(path, radius))
+    law = WallContactLaw(STIFFNESS)
+    problem = WallProblem(tagged, PHASES, law, 0.5, 2, tolerance=TOLERANCE)
+    along, down = problem.dofs("y+", 0), problem.dofs("y+", 1)
+    problem.constrain([along, down, *(problem.dofs("y-", k) for k in range(2))], 1e-9)
+    problem.prescribe(down, -dip)
+    forces, energies, errors = [], [], []
+    for x in (-2.0, -1.5, -1.2, -1.0, -0.8, *np.linspace(-0.45, 0.45, 41)):
+        problem.prescribe(along, x + 3 * radius)
+        problem.solve()
+        forces.append((problem.reaction(along), -problem.reaction(down)))
+        energies.append(sum(problem.stored().values()))
+        errors.append(problem.work - energies[-1] - sum(problem.spent.values()))
+        assert problem.walls.figures().penetration <= TOLERANCE * (1 + 1e-9)
+    side, load = np.array(forces[5:]).T
+    assert load.max() == pytest.approx(load[20], rel=0.01) and load[0] == pytest.approx(0.0, abs=1e-6)
+    # Mirrored: the load but for the tolerance, 2.5 % of the dip; triangles of 5 % of the radius, dragged by half of their size a step.
+    assert np.abs(load - load[::-1]).max() < 0.025 * load.max()
+    assert np.abs(side + side[::-1]).max() < 0.01 * load.max()
+    # 3.6 % measured, 1.2 % with steps of a third of that; with the normals of the beginning of the step it would be 30 %.
+    assert abs(problem.work) < 0.05 * max(energies)
+    # The trapezoid does not know when within a step walls meet and part.
+    assert np.abs(errors).max() < 0.02 * max(energies)
+
+
+def lifted(problem: WallProblem, heights: dict[str, float]) -> np.ndarray:
+    """Displacement by which the bodies of each phase move up."""
+    broken = problem.setting["displacement"].broken
+    out = np.zeros_like(problem.setting["displacement"].value.x.array)
+    x = broken.space.tabulate_dof_coordinates()[: out.size // problem.tagged.dim]
+    for limit, height in heights.items():
+        out[problem.tagged.dim - 1 :: problem.tagged.dim][x[:, problem.tagged.dim - 1] > float(limit)] = (
+            height
+        )
+    return out
+
+
+def test_search_sees_overlaps_and_no_backs(shared_tmp_path: Path) -> None:
+    """Walls that have come through each other since an earlier state overlap; the back of a thin plate is no wall opposite."""
+    tagged = shared_mesh(
+        shared_tmp_path / "slit.msh", lambda path: slit(path, SIZE[:1], HEIGHTS, GAP, [[4, 2], [3, 2]])
+    )
+    problem = WallProblem(tagged, PHASES, None, 0.1)
+    search: WallSearch = problem.search
+    rest = lifted(problem, {})
+    through = lifted(problem, {str(HEIGHTS[0] + 0.5 * GAP): -GAP - 0.015})
+    for now, before, expected in ((rest, rest, GAP), (through, rest, -0.015)):
+        seen = search.look(now, before)
+        assert seen.found.all() and seen.gap == pytest.approx(expected, abs=1e-12)
+        assert np.abs(seen.apart[:, 1]) == pytest.approx(GAP, abs=1e-12)
+    # What was there before is no overlap that has come about, unless so much is known to have been there.
+    assert not search.look(through, through).found.any()
+    assert search.look(through, through, 0.02).gap == pytest.approx(-0.015, abs=1e-12)
+
+    def plate(path: Path) -> SimplexMesh:
+        parts = [(0.0, 2.0), (2.3, 0.02), (2.62, 2.0)]
+        return joined(
+            path, *(block(path, f"SE_{k}", [0.0, y], [4.0, h], [4, 1]) for k, (y, h) in enumerate(parts))
+        )
+
+    thin = WallProblem(shared_mesh(shared_tmp_path / "plate.msh", plate), {"SE": SE}, None, 0.5)
+    for height in (0.0, 0.05, -0.15):
+        seen = thin.search.look(lifted(thin, {"2.2": height, "2.5": 0.0}), lifted(thin, {}))
+        below, upper = 0.3 + height, 0.3 - height
+        assert seen.found.all()
+        assert np.all(np.isclose(seen.gap, below, atol=1e-12) | np.isclose(seen.gap, upper, atol=1e-12))
+
+
+def test_matching_facets_in_space(shared_tmp_path: Path) -> None:
+    """The search finds opposite facets of a slit in three dimensions, with the areas of all walls."""
+    tagged = shared_mesh(shared_tmp_path / "slit3.msh", lambda path: slit(path, SIZE, HEIGHTS, GAP, MATCHING))
+    for degree in (1, 2):
+        search = WallProblem(tagged, PHASES, None, 0.1, degree).search
+        zero = np.zeros(search.broken.body_of_dof.size * 3)
+        seen = search.look(zero, zero)
+        assert seen.gap == pytest.approx(GAP, abs=1e-12)
+        assert COMM.allreduce(float(search.area.sum())) == pytest.approx(2 * SIZE[0] * SIZE[1], rel=1e-12)
