@@ -32,10 +32,13 @@ _FRACTIONS = (
 _MECHANICAL = (
     ("elastic_energy", "elastic energy", style.BLUE, "-"),
     ("interface_energy", "interface energy", style.SKY, "-"),
+    ("contact_energy", "energy of walls in contact", style.GREEN, ":"),
     ("multiplier_work", "work of contact multipliers", style.SKY, ":"),
+    ("pairing_work", "work of changing pairs of walls", style.PURPLE, ":"),
     ("fracture_dissipation", "fracture dissipation", style.RED, "-"),
     ("viscous_dissipation", "viscous dissipation", style.PURPLE, "-"),
     ("friction_dissipation", "friction dissipation", style.GREY, "-"),
+    ("plastic_dissipation", "plastic dissipation", style.BLACK, "-"),
     ("external_work", "work of the stack load", style.ORANGE, "--"),
     ("chemical_work", "work of chemical strain", style.GREEN, "--"),
 )
@@ -263,9 +266,10 @@ def _energy_scale(series: Series, names: Sequence[str]) -> tuple[float, str]:
 
 
 def energies(series: Series) -> Figure:
-    """Mechanical and electrochemical energies and the closure errors of the balances, over capacity."""
+    """Mechanical and electrochemical energies, those that there are, and the closure errors of the balances, over capacity."""
     x, x_label = abscissa(series)
-    groups = [g for g in (_MECHANICAL, _ELECTRICAL, _LOSSES) if any(series.has(c[0]) for c in g)]
+    known = [[c for c in g if series.has(c[0])] for g in (_MECHANICAL, _ELECTRICAL, _LOSSES)]
+    groups = [[c for c in g if np.any(series[c[0]] != 0.0)] or g[:1] for g in known if g]
     errors = [e for e in _ERRORS if series.has(e[0])]
     if not groups and not errors:
         _need(series, ["elastic_energy"])

@@ -238,7 +238,7 @@ class Recorder:
             self._overlapped = True
             self.log.say(
                 f"walls of pores overlap by {penetration:.3g} um, more than pore_walls.penetration_tolerance "
-                f"({block.penetration_tolerance:.3g} um): raise pore_walls.contact_stiffness"
+                f"({block.penetration_tolerance:.3g} um): numerics.time_step.maximum may be too long, or the mesh too coarse"
             )
 
     def _warn_of_penetration(self) -> None:

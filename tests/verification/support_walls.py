@@ -19,6 +19,7 @@ from ssbmech.domain.wall_search import WallSearch
 from ssbmech.materials.elastic import IsotropicElasticity
 from ssbmech.materials.wall_contact import WallContactLaw
 from ssbmech.physics.setting import Setting
+from ssbmech.physics.finite_solid import FiniteStrainSolid
 from ssbmech.physics.solid import SmallStrainSolid
 from ssbmech.physics.wall_contact import WallContact
 from ssbmech.solve.linear import LinearSolver
@@ -62,6 +63,7 @@ class WallProblem:
         planes: faces of the box that walls may meet.
         pressed: faces with a pressure, for which there is a constant [MPa].
         scalars: global unknowns.
+        finite: at finite strain.
     """
 
     tagged: TaggedMesh
@@ -74,6 +76,7 @@ class WallProblem:
     planes: Sequence[str] = ()
     scalars: Sequence[str] = ()
     tolerance: float | None = None
+    finite: bool = False
     setting: Setting = field(init=False)
     search: WallSearch = field(init=False)
     walls: WallContact = field(init=False)
@@ -86,7 +89,9 @@ class WallProblem:
         )
         broken = self.setting["displacement"].broken
         self.search = WallSearch(self.tagged, broken, self.reach, self.quadrature_degree, self.planes)
-        self.solids = {name: SmallStrainSolid(self.setting, name, law) for name, law in self.phases.items()}
+        self.setting.finite_strain = self.finite
+        kind: Any = FiniteStrainSolid if self.finite else SmallStrainSolid
+        self.solids = {name: kind(self.setting, name, law) for name, law in self.phases.items()}
         self.pressure = {face: fem.Constant(self.tagged.mesh, 0.0) for face in self.pressed}
         self.work, self._force = 0.0, np.zeros(0)
         self.spent: dict[str, float] = {}

@@ -188,7 +188,14 @@ def test_the_parts_add_up(shared_tmp_path: Path, path: str) -> None:
         assert row["stoichiometry_deviation"] > 0.0
         # Of nodes, so beyond the means of the two particles, which deviate by one standard deviation at least.
         mean, spread = row["mean_stoichiometry"], row["stoichiometry_deviation"]
-        assert 0.0 < row["minimum_stoichiometry"] < mean - spread / 2 < mean + spread / 2 < row["maximum_stoichiometry"] < 1.0
+        assert (
+            0.0
+            < row["minimum_stoichiometry"]
+            < mean - spread / 2
+            < mean + spread / 2
+            < row["maximum_stoichiometry"]
+            < 1.0
+        )
     # dP/dQ: the difference quotient of the columns beside it.
     before, after = rows[1], rows[2]
     slope = (after["pressure"] - before["pressure"]) / (after["areal_capacity"] - before["areal_capacity"])

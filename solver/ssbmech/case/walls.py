@@ -29,15 +29,16 @@ class WallFriction(SourcedBlock):
 class PoreWalls(SourcedBlock):
     """Contact between the walls of pores (absent cells). Without this block walls are free and pass through each other.
 
-    Walls are paired once, in the undeformed mesh, along their normals. Force alone crosses them: no charge and no lithium.
+    Walls meet wherever they move: they are paired along their normals, in the deformed state, anew where that has changed. Force alone
+    crosses them: no charge and no lithium.
     """
 
     reach: Length = Field(
-        description="walls that are farther apart than this in the undeformed mesh never touch; the width of the pores"
+        description="how far walls see each other; more than they approach each other in a step, the width of the pores is plenty"
     )
     penetration_tolerance: Length = Field(
         default=1e-3,
-        description="largest overlap of walls, where contact_stiffness alone would allow more; default 1 nm",
+        description="largest overlap of walls at their contact points, where contact_stiffness alone would allow more; default 1 nm",
     )
     contact_stiffness: InterfaceStiffness = Field(
         default_factory=_stiffness, description="of walls in contact; default 1 GPa/penetration_tolerance"
