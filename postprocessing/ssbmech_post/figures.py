@@ -269,8 +269,9 @@ def energies(series: Series) -> Figure:
     """Mechanical and electrochemical energies, those that there are, and the closure errors of the balances, over capacity."""
     x, x_label = abscissa(series)
     known = [[c for c in g if series.has(c[0])] for g in (_MECHANICAL, _ELECTRICAL, _LOSSES)]
-    groups = [[c for c in g if np.any(series[c[0]] != 0.0)] or g[:1] for g in known if g]
-    errors = [e for e in _ERRORS if series.has(e[0])]
+    groups = [[c for c in g if np.any(series[c[0]] != 0.0)] for g in known]
+    groups = [g for g in groups if g] or [g for g in known if g][:1]
+    errors = [e for e in _ERRORS if series.has(e[0]) and np.any(series[e[0]] != 0.0)]
     if not groups and not errors:
         _need(series, ["elastic_energy"])
     panels = len(groups) + bool(errors)

@@ -162,7 +162,8 @@ def largest_jump(step: VtxStep, percentile: float = 99.0) -> float:
 def magnification(step: VtxStep) -> float:
     """Factor for the displacement that makes gaps visible and leaves the shape: 1, 2 or 5 times 10ⁿ.
 
-    The widest gaps become 3 % of the size of the box, unless points would then move by more than 15 % of it.
+    The widest gaps become 3 % of the size of the box, unless points would then move by more than 15 % of it. Less than 5 is not worth
+    it: movements are seen as they are, and magnified ones would let walls of closed pores pass each other.
     """
     span = float(np.ptp(step.points, axis=0).max())
     u = step.point_data["displacement"]
@@ -174,7 +175,7 @@ def magnification(step: VtxStep) -> float:
         [0.15 * span / motion if jump > 1e-9 * span else 0.05 * span / motion] if motion > 1e-9 * span else []
     )
     wanted = min(limits, default=1.0)
-    if wanted <= 1.0:
+    if wanted < 5.0:
         return 1.0
     power = 10.0 ** np.floor(np.log10(wanted))
     return float(max(m * power for m in (1.0, 2.0, 5.0) if m * power <= wanted * (1 + 1e-12)))

@@ -18,8 +18,8 @@ from ssbmech.domain.mesh import TaggedMesh
 from ssbmech.domain.wall_search import WallSearch
 from ssbmech.materials.elastic import IsotropicElasticity
 from ssbmech.materials.wall_contact import WallContactLaw
-from ssbmech.physics.setting import Setting
 from ssbmech.physics.finite_solid import FiniteStrainSolid
+from ssbmech.physics.setting import Setting
 from ssbmech.physics.solid import SmallStrainSolid
 from ssbmech.physics.wall_contact import WallContact
 from ssbmech.solve.linear import LinearSolver
