@@ -23,7 +23,7 @@ def make_walls(model: Model) -> WallContact | None:
     stack = model.case.stack
     ends = (stack.collector, stack.separator)
     rigid = [f for f in BOX_FACES if f in ends or (stack.sides == "roller" and f in model.tagged.faces)]
-    search = WallSearch(model.tagged, broken, block.reach, block.quadrature_degree, rigid)
+    search = WallSearch(model.tagged, broken, block.quadrature_degree, rigid)
     friction = block.friction
     law = WallContactLaw(
         block.contact_stiffness,
@@ -34,16 +34,10 @@ def make_walls(model: Model) -> WallContact | None:
 
 
 def describe_walls(model: Model) -> str:
-    """What the pairing found, a line for the log; collective. Empty where walls are free."""
+    """What there is of walls, a line for the log. Empty where they are free."""
     if model.walls is None:
         return ""
-    assert model.case.pore_walls is not None
-    pairs, walls, reach = model.walls.pairs, model.walls.search.surface.areas, model.case.pore_walls.reach
-    if walls.size == 0:
+    areas = model.walls.search.surface.areas
+    if areas.size == 0:
         return "pore walls: the mesh has none; pore_walls is without effect"
-    paired = model.setting.mesh.comm.allreduce(float(pairs.area[pairs.here].sum()))
-    share = 100 * paired / walls.sum()
-    return (
-        f"pore walls: {walls.size:,} facets, {walls.sum():.4g} um^2, of which {share:.0f} % have "
-        f"an opposite wall, or a plane of the box, within {reach:g} um"
-    )
+    return f"pore walls: {areas.size:,} facets, {areas.sum():.4g} um^2"

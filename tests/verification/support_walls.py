@@ -88,7 +88,7 @@ class WallProblem:
             self.tagged, bodies, [], {"displacement": list(self.phases)}, self.scalars, self.degree
         )
         broken = self.setting["displacement"].broken
-        self.search = WallSearch(self.tagged, broken, self.reach, self.quadrature_degree, self.planes)
+        self.search = WallSearch(self.tagged, broken, self.quadrature_degree, self.planes)
         self.setting.finite_strain = self.finite
         kind: Any = FiniteStrainSolid if self.finite else SmallStrainSolid
         self.solids = {name: kind(self.setting, name, law) for name, law in self.phases.items()}
@@ -124,7 +124,7 @@ class WallProblem:
         terms += [OuterPressure(self.setting, face, value) for face, value in self.pressure.items()]
         algebraic = []
         if self.law is not None:
-            self.walls = WallContact(self.setting, self.search, self.law, self.tolerance)
+            self.walls = WallContact(self.setting, self.search, self.law, self.tolerance, self.reach)
             algebraic.append(self.walls)
         force = 100.0 * float(np.prod((self.tagged.upper - self.tagged.lower)[:-1]))
         self.system = CoupledSystem(

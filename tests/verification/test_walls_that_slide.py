@@ -226,12 +226,12 @@ def test_search_sees_overlaps_and_no_backs(shared_tmp_path: Path) -> None:
     rest = lifted(problem, {})
     through = lifted(problem, {str(HEIGHTS[0] + 0.5 * GAP): -GAP - 0.015})
     for now, before, expected in ((rest, rest, GAP), (through, rest, -0.015)):
-        seen = search.look(now, before)
+        seen = search.look(now, before, 0.1)
         assert seen.found.all() and seen.gap == pytest.approx(expected, abs=1e-12)
         assert np.abs(seen.apart[:, 1]) == pytest.approx(GAP, abs=1e-12)
     # What was there before is no overlap that has come about, unless so much is known to have been there.
-    assert not search.look(through, through).found.any()
-    assert search.look(through, through, 0.02).gap == pytest.approx(-0.015, abs=1e-12)
+    assert not search.look(through, through, 0.1).found.any()
+    assert search.look(through, through, 0.1, 0.02).gap == pytest.approx(-0.015, abs=1e-12)
 
     def plate(path: Path) -> SimplexMesh:
         parts = [(0.0, 2.0), (2.3, 0.02), (2.62, 2.0)]
@@ -241,7 +241,7 @@ def test_search_sees_overlaps_and_no_backs(shared_tmp_path: Path) -> None:
 
     thin = WallProblem(shared_mesh(shared_tmp_path / "plate.msh", plate), {"SE": SE}, None, 0.5)
     for height in (0.0, 0.05, -0.15):
-        seen = thin.search.look(lifted(thin, {"2.2": height, "2.5": 0.0}), lifted(thin, {}))
+        seen = thin.search.look(lifted(thin, {"2.2": height, "2.5": 0.0}), lifted(thin, {}), 0.5)
         below, upper = 0.3 + height, 0.3 - height
         assert seen.found.all()
         assert np.all(np.isclose(seen.gap, below, atol=1e-12) | np.isclose(seen.gap, upper, atol=1e-12))
@@ -253,6 +253,6 @@ def test_matching_facets_in_space(shared_tmp_path: Path) -> None:
     for degree in (1, 2):
         search = WallProblem(tagged, PHASES, None, 0.1, degree).search
         zero = np.zeros(search.broken.body_of_dof.size * 3)
-        seen = search.look(zero, zero)
+        seen = search.look(zero, zero, 0.1)
         assert seen.gap == pytest.approx(GAP, abs=1e-12)
         assert COMM.allreduce(float(search.area.sum())) == pytest.approx(2 * SIZE[0] * SIZE[1], rel=1e-12)

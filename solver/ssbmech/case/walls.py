@@ -30,12 +30,9 @@ class PoreWalls(SourcedBlock):
     """Contact between the walls of pores (absent cells). Without this block walls are free and pass through each other.
 
     Walls meet wherever they move: they are paired along their normals, in the deformed state, anew where that has changed. Force alone
-    crosses them: no charge and no lithium.
+    crosses them: no charge and no lithium. `pore_walls: {}` takes all defaults.
     """
 
-    reach: Length = Field(
-        description="how far walls see each other; more than they approach each other in a step, the width of the pores is plenty"
-    )
     penetration_tolerance: Length = Field(
         default=1e-3,
         description="largest overlap of walls at their contact points, where contact_stiffness alone would allow more; default 1 nm",

@@ -15,6 +15,9 @@ Ints = npt.NDArray[np.int64]
 _EDGE = 1e-9
 """Barycentric coordinates down to minus this count as inside, so that no ray slips through between two facets."""
 
+_PIECE = 4.0
+"""Length of the pieces in which rays are followed, over the radius of the smaller facets."""
+
 _BATCH = 1_000_000
 """Pairs of a ray and a facet that are looked at together."""
 
@@ -73,23 +76,25 @@ def first_hits(origins: Floats, directions: Floats, facets: Facets, reach: float
     radii, centres = facets.radii, facets.centres
     classes = _size_classes(radii)
     trees = [(numbers, cKDTree(centres[numbers]), float(radii[numbers].max())) for numbers in classes]
-    # Near facets first: what a ray meets within a part of the reach is what it meets first.
-    length, pending = min(reach, 2 * trees[0][2]), np.arange(rays)
+    # Piece by piece along the rays, which keeps the number of facets to look at in proportion to their length.
+    piece = min(reach, _PIECE * trees[0][2])
+    begin, pending = 0.0, np.arange(rays)
     while True:
-        middle = origins[pending] + 0.5 * length * directions[pending]
+        end = min(begin + piece, reach)
+        middle = origins[pending] + 0.5 * (begin + end) * directions[pending]
         for numbers, tree, widest in trees:
-            for part, found in _candidates(tree, middle, 0.5 * length + widest):
+            for part, found in _candidates(tree, middle, 0.5 * (end - begin) + widest):
                 ray, candidate = pending[part], numbers[found]
                 offset = centres[candidate] - origins[ray]
                 along = np.einsum("ij,ij->i", offset, directions[ray])
                 aside = np.linalg.norm(offset - along[:, None] * directions[ray], axis=1)
                 facing = np.einsum("ij,ij->i", facets.normals[candidate], directions[ray]) < -_EDGE
                 near = facing & (aside <= radii[candidate] * (1 + 1e-6))
-                _keep_nearest(hits, ray[near], candidate[near], origins, directions, facets.corners, length)
+                _keep_nearest(hits, ray[near], candidate[near], origins, directions, facets.corners, end)
         pending = pending[hits.facet[pending] < 0]
-        if length >= reach or pending.size == 0:
+        if end >= reach or pending.size == 0:
             return hits
-        length = min(2 * length, reach)
+        begin = end
 
 
 def _size_classes(radii: Floats) -> list[Ints]:

@@ -98,6 +98,7 @@ class _Eyes:
         walls: now, in straight parts.
         point, earlier: (points, dim) places of this rank's points, now and in the earlier state.
         normal: (points, dim) there, now.
+        reach: how far they see [µm].
         overlap: that the earlier state may have [µm].
     """
 
@@ -107,6 +108,7 @@ class _Eyes:
     point: Floats
     earlier: Floats
     normal: Floats
+    reach: float
     overlap: float
 
     @property
@@ -122,7 +124,6 @@ class WallSearch:
     Args:
         tagged: the mesh.
         broken: space of the displacement.
-        reach: largest distance at which walls see each other [µm].
         degree: quadrature degree on the facets of the walls.
         planes: faces of the box (x-, x+, ...) whose dofs all have the same displacement along their normal.
 
@@ -134,9 +135,9 @@ class WallSearch:
     """
 
     def __init__(
-        self, tagged: TaggedMesh, broken: BrokenSpace, reach: float, degree: int, planes: Sequence[str] = ()
+        self, tagged: TaggedMesh, broken: BrokenSpace, degree: int, planes: Sequence[str] = ()
     ) -> None:
-        self.broken, self.reach = broken, reach
+        self.broken = broken
         self.surface = surface = wall_surface(tagged, broken)
         self._planes = [_plane(tagged, broken, face) for face in planes]
         self.facet, own, self.area = _quadrature(surface, degree)
@@ -152,17 +153,18 @@ class WallSearch:
         place: Floats = np.einsum("pk,pki->pi", self._shapes, nodes[self.facet])
         return place
 
-    def look(self, displacement: Floats, before: Floats, overlap: float = 0.0) -> Opposites:
+    def look(self, displacement: Floats, before: Floats, reach: float, overlap: float = 0.0) -> Opposites:
         """What is opposite at a displacement; collective.
 
         Args:
             displacement: local array of the space.
             before: that of an earlier state, without overlaps of more than ``overlap`` [µm].
+            reach: largest distance at which walls see each other [µm].
         """
         surface = self.surface
         now, then = surface.deformed(displacement), surface.deformed(before)
         normal = surface.normals(self.facet, self._slopes, now)
-        eyes = _Eyes(now, then, self._pieces(now), self._at(now), self._at(then), normal, overlap)
+        eyes = _Eyes(now, then, self._pieces(now), self._at(now), self._at(then), normal, reach, overlap)
         dim, width, points = surface.dim, 2 * surface.nodes.shape[1], self.facet.size
         out = Opposites(
             np.full(points, np.inf), np.zeros((points, dim)), np.zeros((points, dim)),
@@ -208,7 +210,7 @@ class WallSearch:
         surface, parts = self.surface, len(self._parts)
         origin = eyes.point[points]
         depth = np.minimum(_BEHIND * surface.height[self.facet[points]], eyes.deepest)
-        reach = self.reach + float(depth.max(initial=0.0))
+        reach = eyes.reach + float(depth.max(initial=0.0))
         hits = first_hits(origin - depth[:, None] * direction, direction, eyes.walls, reach)
         facet, own, distance = hits.facet, hits.barycentric, hits.distance - depth
         behind = np.flatnonzero((facet >= 0) & (distance < 0))
@@ -217,9 +219,9 @@ class WallSearch:
         place = np.einsum("pk,pki->pi", far, eyes.then[whole])
         gap = np.einsum("pi,pi->p", direction[behind], place - eyes.earlier[points[behind]])
         behind = behind[gap < -eyes.overlap]
-        again = first_hits(origin[behind], direction[behind], eyes.walls, self.reach)
+        again = first_hits(origin[behind], direction[behind], eyes.walls, eyes.reach)
         facet[behind], own[behind], distance[behind] = again.facet, again.barycentric, again.distance
-        met = np.flatnonzero((facet >= 0) & (distance <= self.reach))
+        met = np.flatnonzero((facet >= 0) & (distance <= eyes.reach))
         whole, part = np.divmod(facet[met], parts)
         return points[met], whole, np.einsum("pc,pcb->pb", own[met], self._parts[part])
 
@@ -238,9 +240,9 @@ class WallSearch:
         # cos 2α of the angle α to the plane's normal is that to the mirror image of the wall, which counts for steepness.
         cosine = eyes.normal @ direction
         facing = (cosine > 0) & (2 * cosine**2 - 1 > STEEPEST)
-        here = np.flatnonzero(~out.found & (distance <= self.reach) & facing)
+        here = np.flatnonzero(~out.found & (distance <= eyes.reach) & facing)
         along = np.broadcast_to(direction, (here.size, dim))
-        between = first_hits(eyes.point[here], along, eyes.walls, self.reach)
+        between = first_hits(eyes.point[here], along, eyes.walls, eyes.reach)
         here = here[between.distance >= distance[here]]
         blocks = self.surface.blocks[self.facet[here]]
         far = np.zeros(blocks.shape)

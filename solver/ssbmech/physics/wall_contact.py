@@ -21,8 +21,8 @@ from ssbmech.physics.wall_memory import AcceptedContact, WallMemory
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_LOOKAHEAD = 2.0
-"""Walls that are nearer than this times the largest movement of a step may touch in the next one."""
+_LOOKAHEAD, _SIGHT = 2.0, 2.0
+"""Walls that are nearer than this times the largest movement of a step may touch in the next one; and how much further they are seen."""
 
 _SLACK = 0.1
 """By which share the gap of open walls may be wrong, by which share of the height of its cell a point may have slid past its opposite, and
@@ -79,12 +79,14 @@ class WallContact(LocalState):
         search: finds the opposites.
         law: of the walls.
         tolerance: largest overlap [µm]; None for the penalty alone and the pairs of the undeformed mesh.
+        reach: largest gap of pairs in the undeformed mesh [µm]; with a tolerance others are found as they come near.
     """
 
     setting: Setting
     search: WallSearch
     law: WallContactLaw
     tolerance: float | None = None
+    reach: float = 0.0
     pairs: WallPairs = field(init=False)
     version: int = field(init=False, default=0)
 
@@ -92,7 +94,8 @@ class WallContact(LocalState):
         self.field = "displacement"
         value = self.setting[self.field].value.x.array
         self._seen_at: Floats = np.zeros_like(value)
-        self._opposites = self._seen = self.search.look(self._seen_at, self._seen_at)
+        reach = max(self.reach, 2 * (self.tolerance or 0.0))
+        self._opposites = self._seen = self.search.look(self._seen_at, self._seen_at, reach)
         points, dim = self._opposites.normal.shape
         blank = WallMemory.blank(points, dim).columns()
         pairs = distribute_pairs(self.search, self._opposites, blank)
@@ -182,9 +185,16 @@ class WallContact(LocalState):
         same = bool(np.array_equal(displacement, self._seen_at))
         if not self.setting.mesh.comm.allreduce(same, MPI.LAND):
             overlap = _OVERLAP * max(self.tolerance or 0.0, self._deepest)
-            self._seen = self.search.look(displacement, unknown.previous.x.array, overlap)
+            self._seen = self.search.look(displacement, unknown.previous.x.array, _SIGHT * self._near(), overlap)
             self._seen_at = displacement.copy()
         return self._seen
+
+    def _near(self) -> float:
+        """Gap of walls that may touch in the next step [µm]; collective."""
+        unknown = self.setting[self.field]
+        moved = (unknown.value.x.array - unknown.previous.x.array).reshape(-1, self.block_size)
+        most = float(np.linalg.norm(moved, axis=1).max(initial=0.0))
+        return (self.tolerance or 0.0) + _LOOKAHEAD * float(self.setting.mesh.comm.allreduce(most, MPI.MAX))
 
     def _errors(self) -> tuple[Floats, Floats]:
         """(points,) gaps by the pairs, infinite without, and by how much they are wrong now; collective."""
@@ -225,9 +235,7 @@ class WallContact(LocalState):
         comm, unknown = self.setting.mesh.comm, self.setting[self.field]
         self._deepest = self._penetration()
         (gap, error), seen = self._errors(), self._look()
-        moved = (unknown.value.x.array - unknown.previous.x.array).reshape(-1, self.block_size)
-        moved = np.linalg.norm(moved[self.search.surface.local_blocks], axis=-1)
-        near = self.tolerance + _LOOKAHEAD * comm.allreduce(float(moved.max(initial=0.0)), MPI.MAX)
+        near = self._near()
         least = np.minimum(gap, seen.gap)
         wrong = (
             self._slid()

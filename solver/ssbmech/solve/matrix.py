@@ -100,6 +100,86 @@ def _parts(form: ufl.Form) -> list[tuple[ufl.Form, bool]]:
     return [(ufl.Form(integrals), constant) for constant, integrals in groups.items()]
 
 
+class _Share:
+    """What a group of blocks adds to the matrix: its entries summed by row and column, those of tied rows apart.
+
+    Args:
+        blocks: the blocks; their ``row`` and ``col`` are used up.
+        factors: (blocks,) on their rows.
+        numbering: rows of the fields.
+        scale: field -> factor on its rows.
+        ones: rows with a one on the diagonal.
+    """
+
+    def __init__(
+        self,
+        blocks: Sequence[_Block | _AlgebraicBlock],
+        factors: Sequence[float],
+        numbering: Numbering,
+        scale: Mapping[str, float],
+        ones: Ints,
+    ) -> None:
+        self._blocks, self._factors, self._numbering, self._scale = blocks, factors, numbering, scale
+        n, size = numbering, numbering.global_size
+        rows = np.concatenate([block.row for block in blocks] + [ones])
+        keys = rows * size + np.concatenate([block.col for block in blocks] + [ones])
+        sizes = [block.entries.size for block in blocks]
+        for block in blocks:
+            del block.row, block.col
+        self._entries = np.ones(rows.size)
+        scalars = np.array(sorted(n.scalar_row.values()), dtype=np.int64)
+        self._in_scalar = np.flatnonzero(np.isin(rows, scalars))
+        # Tied rows are scaled as that of the global unknown, not as the row they come from.
+        self._rescale = 1 / np.repeat([*factors, 1.0], [*sizes, ones.size])[self._in_scalar]
+        diagonal = scalars * size + scalars
+        self._scalar_keys, where = np.unique(
+            np.concatenate([keys[self._in_scalar], diagonal]), return_inverse=True
+        )
+        self._scalar_position = where[: self._in_scalar.size]
+        keys[self._in_scalar] = -1
+        keys, self._position = np.unique(np.append(keys, -1), return_inverse=True)
+        keys, self._position = keys[1:], self._position[:-1]  # the first, -1, collects what is not for them
+        counts = np.bincount(keys // size - n.start, minlength=n.local_size)
+        self._indptr = np.concatenate([[0], np.cumsum(counts)]).astype(PETSc.IntType)
+        self._indices = (keys % size).astype(PETSc.IntType)
+
+    def row_sizes(self) -> tuple[Ints, Ints]:
+        """(rows,) entries in this rank's columns and in those of others, with what other ranks add to tied rows; collective."""
+        n = self._numbering
+        rows = np.repeat(np.arange(n.local_size), np.diff(self._indptr))
+        columns = self._indices.astype(np.int64)
+        gathered = n.comm.gather(self._scalar_keys)
+        if n.comm.rank == n.scalar_owner and gathered is not None:
+            keys = np.unique(np.concatenate(gathered))
+            rows = np.append(rows, keys // n.global_size - n.start)
+            columns = np.append(columns, keys % n.global_size)
+        inside = (columns >= n.start) & (columns < n.start + n.local_size)
+        return (
+            np.bincount(rows[inside], minlength=n.local_size),
+            np.bincount(rows[~inside], minlength=n.local_size),
+        )
+
+    def add(self, matrix: PETSc.Mat, weights: Mapping[str, float]) -> None:
+        """Add the values at the current state; collective."""
+        n, first = self._numbering, 0
+        for block, factor in zip(self._blocks, self._factors, strict=True):
+            last = first + block.entries.size
+            np.multiply(block.values(), factor, out=self._entries[first:last])
+            first = last
+        values = np.bincount(self._position, weights=self._entries, minlength=self._indices.size + 1)[1:]
+        tied = np.bincount(
+            self._scalar_position,
+            weights=self._entries[self._in_scalar] * self._rescale,
+            minlength=self._scalar_keys.size,
+        )
+        matrix.setValuesCSR(self._indptr, self._indices, values, addv=PETSc.InsertMode.ADD_VALUES)
+        rows, cols = self._scalar_keys // n.global_size, self._scalar_keys % n.global_size
+        for name, row in n.scalar_row.items():
+            here, factor = rows == row, weights.get(name, 1.0) * self._scale[name]
+            columns = cols[here].astype(PETSc.IntType)
+            matrix.setValues([row], columns, tied[here] * factor, addv=PETSc.InsertMode.ADD_VALUES)
+
+
 class CoupledMatrix:
     """The Jacobian of all fields as one PETSc AIJ matrix.
 
@@ -121,76 +201,42 @@ class CoupledMatrix:
     ) -> None:
         self.numbering = n = numbering
         self._scale = dict(scale)
-        self._blocks: list[_Block | _AlgebraicBlock] = []
-        self._algebraic = [_AlgebraicBlock(term, n) for term in algebraic]
-        self._factors: list[float] = []
+        blocks: list[_Block] = []
+        factors: list[float] = []
         for (i, j), form in forms.items():
             for part, constant in _parts(form):
-                self._blocks.append(_Block(compat.form(part, maps), constant, n.row[i], n.row[j]))
-                self._factors.append(scale[i])
-        self._blocks += self._algebraic
-        self._factors += [scale[term.field] for term in algebraic]
-        self._merge()
+                blocks.append(_Block(compat.form(part, maps), constant, n.row[i], n.row[j]))
+                factors.append(scale[i])
+        idle = np.concatenate([n.own_row[name][n.idle[name]] for name in n.names] or [np.zeros(0, np.int64)])
+        self._forms = _Share(blocks, factors, n, self._scale, idle)
+        self._algebraic = [_AlgebraicBlock(term, n) for term in algebraic]
+        self._factors = [scale[term.field] for term in algebraic]
+        self._create()
 
     def renew(self) -> bool:
         """A new matrix, where terms have changed their pattern; whether any has. Collective."""
-        outdated = [block for block in self._algebraic if block.outdated]
-        for block in outdated:
+        if not any(block.outdated for block in self._algebraic):
+            return False
+        for block in self._algebraic:
             block.renew()
-        if outdated:
-            self.matrix.destroy()
-            self._merge()
-        return bool(outdated)
+        self.matrix.destroy()
+        self._create()
+        return True
 
-    def _merge(self) -> None:
-        """Where the entries of all blocks go, and the matrix with room for them."""
-        n = self.numbering
-        idle = np.concatenate([n.own_row[name][n.idle[name]] for name in n.names] or [np.zeros(0, np.int64)])
-        rows = np.concatenate([block.row for block in self._blocks] + [idle])
-        cols = np.concatenate([block.col for block in self._blocks] + [idle])
-        if not self._algebraic:  # asked for again only where patterns change
-            for block in self._blocks:
-                del block.row, block.col
-        self._entries = np.ones(rows.size)
-        scalars = np.array(sorted(n.scalar_row.values()), dtype=np.int64)
-        self._in_scalar = np.flatnonzero(np.isin(rows, scalars))
-        # Tied rows are scaled as that of the global unknown, not as the row they come from.
-        sizes = [block.entries.size for block in self._blocks]
-        self._rescale = 1 / np.repeat([*self._factors, 1.0], [*sizes, idle.size])[self._in_scalar]
-        size = n.global_size
-        keys = rows * size + cols
-        diagonal = scalars * size + scalars
-        self._scalar_keys, where = np.unique(
-            np.concatenate([keys[self._in_scalar], diagonal]), return_inverse=True
-        )
-        self._scalar_position = where[: self._in_scalar.size]
-        keys[self._in_scalar] = -1
-        self._keys, self._position = np.unique(np.append(keys, -1), return_inverse=True)
-        self._create(size)
-
-    def _create(self, size: int) -> None:
+    def _create(self) -> None:
         """Make room for the rows of this rank and, on their owner, for those of the global unknowns from all ranks."""
-        n = self.numbering
-        own, self._position = (
-            self._keys[1:],
-            self._position[:-1],
-        )  # the first, -1, collects what is not for them
-        rows, cols = own // size, own % size
-        gathered = n.comm.gather(self._scalar_keys)
-        if n.comm.rank == n.scalar_owner and gathered is not None:
-            own = np.union1d(own, np.concatenate(gathered))
-        local, inside = own // size - n.start, (own % size >= n.start) & (own % size < n.start + n.local_size)
-        diagonal = np.bincount(local[inside], minlength=n.local_size).astype(PETSc.IntType)
-        outside = np.bincount(local[~inside], minlength=n.local_size).astype(PETSc.IntType)
+        n, none = self.numbering, np.zeros(0, dtype=np.int64)
+        self._shares = [self._forms]
+        if self._algebraic:
+            self._shares.append(_Share(self._algebraic, self._factors, n, self._scale, none))
+        sizes = [share.row_sizes() for share in self._shares]
+        diagonal, outside = (sum(parts).astype(PETSc.IntType) for parts in zip(*sizes, strict=True))
+        limits = n.local_size, n.global_size - n.local_size
+        room = tuple(np.minimum(size, limit) for size, limit in zip((diagonal, outside), limits, strict=True))
         shape = (n.local_size, n.global_size)
-        self.matrix = PETSc.Mat().createAIJ([shape, shape], nnz=(diagonal, outside), comm=n.comm)
+        self.matrix = PETSc.Mat().createAIJ([shape, shape], nnz=room, comm=n.comm)
         self.matrix.setOption(PETSc.Mat.Option.NEW_NONZERO_ALLOCATION_ERR, True)
         self.matrix.setOption(PETSc.Mat.Option.KEEP_NONZERO_PATTERN, True)
-        counts = np.bincount(rows - n.start, minlength=n.local_size)
-        self._indptr = np.concatenate([[0], np.cumsum(counts)]).astype(PETSc.IntType)
-        self._indices = cols.astype(PETSc.IntType)
-        self._own_size = rows.size
-        del self._keys
 
     def assemble(self, weights: Mapping[str, float], diagonal: Mapping[str, float]) -> None:
         """Fill the matrix at the current state.
@@ -199,25 +245,12 @@ class CoupledMatrix:
             weights: global unknown -> factor on the sum of its tied rows.
             diagonal: global unknown -> value to add on its diagonal, the same on every rank.
         """
-        n, first = self.numbering, 0
-        for block, factor in zip(self._blocks, self._factors, strict=True):
-            last = first + block.entries.size
-            np.multiply(block.values(), factor, out=self._entries[first:last])
-            first = last
-        values = np.bincount(self._position, weights=self._entries, minlength=self._own_size + 1)[1:]
-        tied = np.bincount(
-            self._scalar_position,
-            weights=self._entries[self._in_scalar] * self._rescale,
-            minlength=self._scalar_keys.size,
-        )
+        n = self.numbering
         self.matrix.zeroEntries()
-        add = PETSc.InsertMode.ADD_VALUES
-        self.matrix.setValuesCSR(self._indptr, self._indices, values, addv=add)
-        rows, cols = self._scalar_keys // n.global_size, self._scalar_keys % n.global_size
-        for name, row in n.scalar_row.items():
-            here = rows == row
-            factor = weights.get(name, 1.0) * self._scale[name]
-            self.matrix.setValues([row], cols[here].astype(PETSc.IntType), tied[here] * factor, addv=add)
-            if n.comm.rank == n.scalar_owner:
-                self.matrix.setValue(row, row, diagonal.get(name, 0.0) * self._scale[name], addv=add)
+        for share in self._shares:
+            share.add(self.matrix, weights)
+        if n.comm.rank == n.scalar_owner:
+            for name, row in n.scalar_row.items():
+                value = diagonal.get(name, 0.0) * self._scale[name]
+                self.matrix.setValue(row, row, value, addv=PETSc.InsertMode.ADD_VALUES)
         self.matrix.assemble()
