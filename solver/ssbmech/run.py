@@ -234,7 +234,7 @@ class Recorder:
     def _warn_of_overlap(self, penetration: float) -> None:
         """Walls of pores may overlap by the stated tolerance."""
         block = self.evolution.model.case.pore_walls
-        if block is not None and penetration > block.penetration_tolerance and not self._overlapped:
+        if block is not None and penetration > 1.001 * block.penetration_tolerance and not self._overlapped:
             self._overlapped = True
             self.log.say(
                 f"walls of pores overlap by {penetration:.3g} um, more than pore_walls.penetration_tolerance "

@@ -15,10 +15,12 @@ import numpy as np
 import pytest
 from support_mechanics import CAM, COMM, SE, shared_mesh
 from support_walls import WallProblem, joined
-from test_pore_closure import GAP, HEIGHTS, MATCHING, SIZE, slit
+from test_pore_closure import GAP, HEIGHTS, MATCHING, SIZE, columns, slit
 
 from ssbmech.domain.wall_search import WallSearch
 from ssbmech.materials.wall_contact import WallContactLaw
+from ssbmech.solve.system import SolveError
+from ssbmech.stack.platen import Platen
 from ssbmech_mesh.primitives import layered_block
 from ssbmech_mesh.session import gmsh_model
 from ssbmech_mesh.simplex import SimplexMesh, from_gmsh
@@ -76,7 +78,7 @@ def pressed(problem: WallProblem, depths: tuple[float, ...]) -> list[float]:
     return forces
 
 
-@pytest.mark.parametrize(("dim", "degree"), [(2, 1), (2, 2), (3, 1)])
+@pytest.mark.parametrize(("dim", "degree"), [(2, 1), (2, 2), (3, 1), (3, 2)])
 def test_a_foot_carried_elsewhere(shared_tmp_path: Path, dim: int, degree: int) -> None:
     """It meets the high plateau as one that was meshed above it, whether or not a step was rejected on the way."""
     depths = (0.01, 0.03, 0.06, 0.03, 0.06)
@@ -98,6 +100,78 @@ def test_without_pairs_anew_it_meets_nothing(shared_tmp_path: Path) -> None:
     assert pressed(problem, (0.06,))[0] == pytest.approx(0.0, abs=1e-8)
 
 
+def test_many_trials_of_one_step(shared_tmp_path: Path) -> None:
+    """As the search for a limit tries them, without going back in between: the last one is solved like the only one."""
+    forces = []
+    for trials in (1, 15):
+        problem = foot(shared_tmp_path, 0.5, 2, 1, TOLERANCE)
+        carried(problem, WAY)
+        pressed(problem, (0.01, 0.03))
+        top = [problem.dofs("y+", k) for k in range(2)]
+        for x in np.linspace(0.3, 0.02, trials) if trials > 1 else [0.02]:
+            problem.prescribe(top[0], WAY + x)
+            problem.system.solve()
+        figures = problem.walls.figures()
+        assert 0.0 < figures.penetration <= TOLERANCE * (1 + 1e-6)
+        forces.append(-problem.reaction(top[1]))
+    # 1 nm of the 10 nm of dip may be left in either
+    assert forces[1] == pytest.approx(forces[0], rel=0.1) and forces[0] > 100.0
+
+
+def test_walls_pressed_through_each_other_in_one_step(shared_tmp_path: Path) -> None:
+    """A step that moves walls past each other by many cells' halves: they are found again, and the force is that of small steps."""
+    tagged = shared_mesh(
+        shared_tmp_path / "fine.msh", lambda path: slit(path, SIZE[:1], (2.0, 2.0), GAP, [[24, 20], [20, 18]])
+    )
+    forces = []
+    for way in ([0.3], np.linspace(0.02, 0.3, 15)):
+        problem = WallProblem(tagged, PHASES, WallContactLaw(STIFFNESS), 0.0, tolerance=TOLERANCE)
+        down = problem.dofs("y+", 1)
+        problem.constrain([problem.dofs("x-", 0), problem.dofs("x+", 0), problem.dofs("y-", 1), down], 1e-11)
+        for depth in way:
+            problem.prescribe(down, -depth)
+            problem.solve()
+        assert problem.walls.figures().contact_fraction == pytest.approx(1.0, abs=1e-12)
+        assert problem.walls.figures().penetration <= TOLERANCE * (1 + 1e-6)
+        forces.append(-problem.reaction(down))
+    height = float(problem.search.surface.height.max())
+    assert 2 * height < 0.3 - GAP
+    assert forces[0] == pytest.approx(forces[1], rel=2 * TOLERANCE / (0.3 - GAP)) and forces[0] > 1e3
+
+
+def test_walls_that_do_not_settle(shared_tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without leave to pair anew a step is refused, on all ranks, and leaves no trace."""
+    problem = foot(shared_tmp_path, 0.5, 2, 1, TOLERANCE)
+    carried(problem, WAY)
+    monkeypatch.setattr("ssbmech.physics.wall_contact._SEARCHES", 0)
+    problem.walls._look_ahead = lambda: None  # type: ignore[method-assign]
+    pressed(problem, (0.01,))
+    before = (problem.walls.pairs.here.size, problem.setting["displacement"].value.x.array.copy())
+    problem.prescribe(problem.dofs("y+", 0), WAY - 1.0)
+    problem.prescribe(problem.dofs("y+", 1), -0.06)
+    with pytest.raises(SolveError, match="no place to rest"):
+        problem.system.solve()
+    problem.system.restore()
+    assert problem.walls.pairs.here.size == before[0]
+    assert np.array_equal(problem.setting["displacement"].value.x.array, before[1])
+
+
+def test_no_walls(shared_tmp_path: Path) -> None:
+    """A dense block with the contact of walls is a dense block."""
+    tagged = shared_mesh(
+        shared_tmp_path / "dense.msh", lambda path: block(path, "SE", [0.0], [2.0, 2.0], [2, 2])
+    )
+    law = WallContactLaw(STIFFNESS, 0.2, 1e5)
+    problem = WallProblem(tagged, {"SE": SE}, law, 0.0, tolerance=TOLERANCE)
+    top = problem.dofs("y+", 1)
+    problem.constrain([problem.dofs("x-", 0), problem.dofs("y-", 1), top], 1e-11)
+    for depth in (0.01, 0.02):
+        problem.prescribe(top, -depth)
+        problem.solve()
+    assert problem.search.surface.areas.size == 0 and problem.walls.figures().penetration == 0.0
+    assert problem.work == pytest.approx(sum(problem.stored().values()), rel=1e-9)
+
+
 def test_friction_along_many_facets(shared_tmp_path: Path) -> None:
     """Dragged along the plateau by four of its facets: the traction goes over from pair to pair, the drag is µ times the load."""
     mu = 0.2
@@ -117,6 +191,33 @@ def test_friction_along_many_facets(shared_tmp_path: Path) -> None:
     assert spent["friction_dissipation"] > 0.7 * (problem.work - before) > 0.0
     balance = sum(problem.stored().values()) - stored + sum(spent.values())
     assert problem.work - before == pytest.approx(balance, rel=0.01)
+
+
+def test_matrix_of_new_pairs(shared_tmp_path: Path) -> None:
+    """The matrix that has taken over new pairs is the one that they would have been given at first, tied rows and all."""
+    tagged = shared_mesh(shared_tmp_path / "columns.msh", columns)
+    law = WallContactLaw(STIFFNESS, 0.5, 1e5)
+    names = ["platen_displacement"]
+    problem = WallProblem(tagged, {"SE": SE}, law, 0.0, planes=["y+"], scalars=names, tolerance=TOLERANCE)
+    platen = Platen(7.0, 1)
+    held = [problem.dofs("x-", 0), problem.dofs("x+", 0), problem.dofs("y-", 1)]
+    ties = {"platen_displacement": problem.dofs("y+", 1)}
+    problem.constrain(held, 1e-11, ties, {"platen_displacement": platen})
+    version = problem.walls.version
+    for platen.pressure in (5.0, 100.0, 400.0):
+        problem.solve()
+    assert problem.walls.version > version and problem.walls.figures().contact_fraction > 0.1
+    system = problem.system
+    system.jacobian.renew()
+    renewed, found = system.jacobian, []
+    system._compile()
+    for matrix in (renewed, system.jacobian):
+        matrix.assemble({"platen_displacement": 2.0}, {"platen_displacement": 3.0})
+        x, y = matrix.matrix.createVecs()
+        x.array[:] = np.sin(np.arange(x.array.size) + x.getOwnershipRange()[0])
+        matrix.matrix.mult(x, y)
+        found.append(y.array.copy())
+    assert found[0] == pytest.approx(found[1], rel=1e-12, abs=1e-12 * np.abs(found[1]).max(initial=1.0))
 
 
 def cylinders(path: Path, radius: float) -> SimplexMesh:

@@ -15,8 +15,8 @@ Ints = npt.NDArray[np.int64]
 _EDGE = 1e-9
 """Barycentric coordinates down to minus this count as inside, so that no ray slips through between two facets."""
 
-_PIECE = 4.0
-"""Length of the pieces in which rays are followed, over the radius of the smaller facets."""
+_PIECE, _PIECES = 4.0, 50
+"""Length of the pieces in which rays are followed, over the radius of the smaller facets; and most pieces of a ray."""
 
 _BATCH = 1_000_000
 """Pairs of a ray and a facet that are looked at together."""
@@ -77,7 +77,7 @@ def first_hits(origins: Floats, directions: Floats, facets: Facets, reach: float
     classes = _size_classes(radii)
     trees = [(numbers, cKDTree(centres[numbers]), float(radii[numbers].max())) for numbers in classes]
     # Piece by piece along the rays, which keeps the number of facets to look at in proportion to their length.
-    piece = min(reach, _PIECE * trees[0][2])
+    piece = min(reach, max(_PIECE * trees[0][2], reach / _PIECES))
     begin, pending = 0.0, np.arange(rays)
     while True:
         end = min(begin + piece, reach)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from dolfinx import la
-from scipy.sparse import csr_array
+from scipy.sparse import bsr_array, csr_array
 
 from ssbmech import compat
 from ssbmech.domain.wall_search import Opposites, WallSearch
@@ -36,7 +36,6 @@ class WallPairs:
         on_plane: (pairs,) whether Y is on a face of the box.
         here: (pairs,) whether the wall of X is this rank's: sums count each pair once.
         number: (pairs,) of X among the wall points of its rank.
-        carried: (pairs, columns) what :func:`distribute_pairs` was given for X.
     """
 
     index_map: Any
@@ -48,7 +47,6 @@ class WallPairs:
     on_plane: npt.NDArray[np.bool_]
     here: npt.NDArray[np.bool_]
     number: Ints
-    carried: Floats
 
     @property
     def weight(self) -> Floats:
@@ -79,8 +77,8 @@ class WallPairs:
         return out
 
 
-def distribute_pairs(search: WallSearch, opposites: Opposites, carried: Floats) -> WallPairs:
-    """Hand the pairs to the ranks that need them; collective.
+def distribute_pairs(search: WallSearch, opposites: Opposites, carried: Floats) -> tuple[WallPairs, Floats]:
+    """Hand the pairs to the ranks that need them, with (pairs, columns) what was carried along; collective.
 
     Args:
         search: the wall points.
@@ -107,7 +105,7 @@ def distribute_pairs(search: WallSearch, opposites: Opposites, carried: Floats) 
     local = np.where(owned, blocks - start, imap.size_local + np.searchsorted(ghosts, blocks))
     jump = _jumps(local, coefficients, bs, int(imap.size_local) + ghosts.size)
     here = home == comm.rank
-    return WallPairs(index_map, bs, jump, normal, apart, area, on_plane, here, number, carried)
+    return WallPairs(index_map, bs, jump, normal, apart, area, on_plane, here, number), carried
 
 
 def _jumps(blocks: Ints, coefficients: Floats, bs: int, size: int) -> csr_array:
@@ -119,3 +117,20 @@ def _jumps(blocks: Ints, coefficients: Floats, bs: int, size: int) -> csr_array:
     values = np.broadcast_to(coefficients[:, :, None], columns.shape)
     shape = (pairs * bs, size * bs)
     return csr_array((values.reshape(-1), (rows.reshape(-1), columns.reshape(-1))), shape=shape)
+
+
+def sandwich(left: csr_array, blocks: Floats, right: csr_array) -> csr_array:
+    """left · diag(blocks) · right."""
+    pairs, bs = blocks.shape[0], blocks.shape[1]
+    positions = (blocks, np.arange(pairs), np.arange(pairs + 1))
+    diagonal = bsr_array(positions, shape=(pairs * bs, pairs * bs), blocksize=(bs, bs))
+    product = csr_array(left @ (diagonal.tocsr() @ right))
+    product.sum_duplicates()
+    return product
+
+
+def entry_keys(matrix: csr_array) -> Ints:
+    """(entries,) row · columns + column of every entry."""
+    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
+    keys: Ints = rows * matrix.shape[1] + matrix.indices
+    return keys

@@ -3,7 +3,7 @@
 From every quadrature point x of a wall a ray goes along the outward normal, into the pore; the wall that it meets within ``reach`` is
 the opposite one. A second ray along the mean of both normals, n, finds y there: so the walls see each other alike. A ray rather than
 the closest point, because the closest wall of a point near a corner is its own neighbour, while a ray that leaves the body crosses the
-pore. Walls that stand more obliquely than 60 degrees to the ray are not paired. The gap of a pair is
+pore. Walls at more than 60 degrees to each other are not paired. The gap of a pair is
 
     g = n · (y − x) = n · (Y − X) + n · (u(Y) − u(X))
 
@@ -12,7 +12,8 @@ the error is of second order in the sliding since then against the curvature of 
 
 Walls may overlap. Therefore rays begin behind the wall, by what walls may have moved towards each other since an earlier state, but not
 by more than half the height of the cell there. What such a ray meets behind x is an overlap only if it was none in that earlier
-state; else it is the back of a thin part of the own body, or a fold. Overlaps deeper than half a cell are not seen.
+state; else it is the back of a thin part of the own body, or a fold. Where walls may have moved by more than that, rays along the
+normals of the earlier state find the walls that faced each other then, and n · (y − x) tells whether they have come through each other.
 
 Where a pore is cut by a face of the box that moves as a plane, a plane of symmetry or a platen, a wall may meet that plane instead.
 Then n is the normal of the plane, u(Y) the displacement of the face along it, and the pair has no counterpart.
@@ -39,7 +40,7 @@ Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 STEEPEST = 0.5
-"""Least cosine between the ray and the normal of the wall that it meets."""
+"""Least cosine of the angle between one wall and the other turned round."""
 
 _BEHIND = 0.5
 """Share of the height of its cell by which a ray begins behind a wall."""
@@ -147,7 +148,9 @@ class WallSearch:
         count, parts = len(surface.nodes), len(self._parts)
         whole = np.repeat(np.arange(count), self._parts[..., 0].size)
         corners = np.tile(self._parts.reshape(-1, surface.dim), (count, 1))
-        self._corner_shapes = surface.shapes(whole, corners).reshape(count, parts, surface.dim, -1)
+        self._corner_shapes = surface.shapes(whole, corners).reshape(
+            count, parts, surface.dim, surface.nodes.shape[1]
+        )
 
     def _at(self, nodes: Floats) -> Floats:
         place: Floats = np.einsum("pk,pki->pi", self._shapes, nodes[self.facet])
@@ -163,17 +166,37 @@ class WallSearch:
         """
         surface = self.surface
         now, then = surface.deformed(displacement), surface.deformed(before)
-        normal = surface.normals(self.facet, self._slopes, now)
-        eyes = _Eyes(now, then, self._pieces(now), self._at(now), self._at(then), normal, reach, overlap)
+        eyes = self._eyes(now, then, reach, overlap)
         dim, width, points = surface.dim, 2 * surface.nodes.shape[1], self.facet.size
         out = Opposites(
             np.full(points, np.inf), np.zeros((points, dim)), np.zeros((points, dim)),
             np.zeros((points, width), dtype=np.int64), np.zeros((points, width)), np.zeros(points, dtype=bool),
         )  # fmt: skip
-        self._meet_walls(out, eyes)
+        self._meet_walls(out, eyes, eyes)
         for plane in self._planes:
             self._meet_plane(out, plane, eyes, displacement)
+        depth = _BEHIND * surface.height
+        if (eyes.deepest > depth).any():  # of all walls, so on all ranks
+            passed = Opposites(*(array.copy() for array in vars(out).values()))
+            passed.gap[:] = np.inf
+            self._meet_walls(passed, self._eyes(then, then, eyes.deepest, 0.0), eyes)
+            through = (passed.gap < -depth[self.facet]) & (out.gap >= 0.0)
+            out = out.taken_over(through, passed)
         return out
+
+    def movement(self, displacement: Floats, before: Floats) -> float:
+        """Largest movement of a wall or a plane of the box [µm]; collective."""
+        space, dim = self.broken.space, self.surface.dim
+        start, stop = space.dofmap.index_map.local_range
+        planes = [plane.block - start for plane in self._planes if start <= plane.block < stop]
+        blocks = np.concatenate([self.surface.local_blocks.reshape(-1), np.array(planes, dtype=np.int32)])
+        moved = (displacement - before).reshape(-1, dim)[blocks]
+        most = float(np.linalg.norm(moved, axis=1).max(initial=0.0))
+        return float(self.surface.comm.allreduce(most, MPI.MAX))
+
+    def _eyes(self, now: Floats, then: Floats, reach: float, overlap: float) -> _Eyes:
+        normal = self.surface.normals(self.facet, self._slopes, now)
+        return _Eyes(now, then, self._pieces(now), self._at(now), self._at(then), normal, reach, overlap)
 
     def _pieces(self, nodes: Floats) -> Facets:
         """Straight parts of the deformed walls, as many to a facet as its degree asks for."""
@@ -184,8 +207,8 @@ class WallSearch:
         facet = np.repeat(np.arange(len(nodes)), parts)
         return Facets(corners, surface.oriented(facet, corners[:, 1:] - corners[:, :1]))
 
-    def _meet_walls(self, out: Opposites, eyes: _Eyes) -> None:
-        """Fill in the points that see a wall."""
+    def _meet_walls(self, out: Opposites, eyes: _Eyes, at: _Eyes) -> None:
+        """Fill in the points that see a wall, with the gaps to what they see as it lies ``at`` another moment."""
         surface, normal = self.surface, eyes.normal
         one, facet, own = self._shoot(eyes, np.arange(self.facet.size), normal)
         there = surface.normals(facet, surface.slopes(facet, own), eyes.now)
@@ -198,8 +221,8 @@ class WallSearch:
         facing = np.einsum("ij,ij->i", normal[two], there) < -STEEPEST
         two, facet, own, both = two[facing], facet[facing], own[facing], both[facing]
         far = surface.shapes(facet, own)
-        opposite = np.einsum("pk,pki->pi", far, eyes.now[facet])
-        out.gap[two] = np.einsum("pi,pi->p", both, opposite - eyes.point[two])
+        opposite = np.einsum("pk,pki->pi", far, at.now[facet])
+        out.gap[two] = np.einsum("pi,pi->p", both, opposite - at.point[two])
         out.apart[two] = np.einsum("pk,pki->pi", far, surface.nodes[facet]) - self.place[two]
         out.normal[two] = both
         out.blocks[two] = np.concatenate([surface.blocks[self.facet[two]], surface.blocks[facet]], axis=1)

@@ -10,6 +10,7 @@ The chemical work −∫σ : dε_ch + ∫t_n dg is what lithium, and the opening
 part closes for itself:
 
     external work + chemical work = Δ(elastic + interface + contact energy) + fracture + viscous + friction + plastic dissipation
+                                    + work of the multipliers and of the changing pairs of the contacts (numerical)
 
 Powers are integrated by the trapezoidal rule. Both closures are reported, because the electrical work is
 so large that it would hide any error of the mechanics.

@@ -51,4 +51,4 @@ class AlgebraicTerm(Protocol):
         """(entries,) derivative of the residual at the current fields, in the order of :meth:`pattern`."""
 
     def energies(self) -> list[EnergyShare]:
-        """Contributions to the energy balance at the current fields."""
+        """Contributions to the energy balance at the current fields; collective, and of the same names on every rank."""

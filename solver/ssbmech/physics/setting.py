@@ -65,7 +65,7 @@ class Energy:
 
 
 class UnsettledError(RuntimeError):
-    """Local states that ask for repetition of a solve for ever; on all ranks."""
+    """Local states that are far from where repeated solves should have brought them; raised on all ranks together."""
 
 
 class LocalState:
@@ -78,12 +78,15 @@ class LocalState:
         """Solve for them at the current fields; called before every assembly."""
 
     def augment(self) -> bool:
-        """Change what a solve keeps; called after every solve. Whether the solve has to be repeated, the same on all ranks.
+        """Change what a solve keeps; called after every solve. Whether the solve has to be repeated, the same on all ranks."""
+        return False
+
+    def settle(self) -> None:
+        """Called when the solve is not repeated any more, because nothing asks for it or it has been often enough.
 
         Raises:
-            UnsettledError: it has been repeated often enough.
+            UnsettledError: the result is useless.
         """
-        return False
 
     def conclude(self) -> None:
         """Evaluate what becomes history, for states that follow from others; called for all of them before any is accepted."""

@@ -211,6 +211,7 @@ class CoupledMatrix:
         self._forms = _Share(blocks, factors, n, self._scale, idle)
         self._algebraic = [_AlgebraicBlock(term, n) for term in algebraic]
         self._factors = [scale[term.field] for term in algebraic]
+        self._sizes = self._forms.row_sizes()
         self._create()
 
     def renew(self) -> bool:
@@ -229,7 +230,7 @@ class CoupledMatrix:
         self._shares = [self._forms]
         if self._algebraic:
             self._shares.append(_Share(self._algebraic, self._factors, n, self._scale, none))
-        sizes = [share.row_sizes() for share in self._shares]
+        sizes = [self._sizes, *(share.row_sizes() for share in self._shares[1:])]
         diagonal, outside = (sum(parts).astype(PETSc.IntType) for parts in zip(*sizes, strict=True))
         limits = n.local_size, n.global_size - n.local_size
         room = tuple(np.minimum(size, limit) for size, limit in zip((diagonal, outside), limits, strict=True))
@@ -245,6 +246,7 @@ class CoupledMatrix:
             weights: global unknown -> factor on the sum of its tied rows.
             diagonal: global unknown -> value to add on its diagonal, the same on every rank.
         """
+        assert not any(block.outdated for block in self._algebraic)
         n = self.numbering
         self.matrix.zeroEntries()
         for share in self._shares:

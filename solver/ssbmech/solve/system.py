@@ -340,24 +340,30 @@ class CoupledSystem:
         self.krylov = 0
         self.hardest = iterations = self._newton()
         for _ in range(_AUGMENTATIONS):
-            try:
-                again = [
-                    state.augment() for state in self.states
-                ]  # every one is asked: the call is collective
-            except UnsettledError as error:
-                raise SolveError(str(error)) from error
-            if not any(again):
+            if not self._augment():
                 break
             more = self._newton()
             iterations, self.hardest = iterations + more, max(self.hardest, more)
+        try:
+            for state in self.states:
+                state.settle()
+        except UnsettledError as error:
+            raise SolveError(str(error)) from error
         return iterations
+
+    def _augment(self) -> bool:
+        """Whether any local state asks for another solve."""
+        begin = time.perf_counter()
+        again = [state.augment() for state in self.states]  # every one is asked: the call is collective
+        self.timings.assembly += time.perf_counter() - begin
+        return any(again)
 
     def _newton(self) -> int:
         """One nonlinear solve from the current fields; returns the number of Newton iterations."""
+        begin, assembly, setup = time.perf_counter(), self.timings.assembly, self.timings.preconditioner
         if self.jacobian.renew():
             self._renew_solver()
         self.write_state(self.state)
-        begin, assembly, setup = time.perf_counter(), self.timings.assembly, self.timings.preconditioner
         try:
             self.snes.solve(None, self.state)
         except PETSc.Error as error:
