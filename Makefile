@@ -18,7 +18,7 @@ demo: setup ## charge a small composite cathode on 2 ranks; results and pictures
 	./ssbmech run cases/ncm811_lpscl/quick.yaml -n 2 -o runs/demo --overwrite
 	@echo
 	@echo "Curves and pictures: runs/demo/report/   Fields for ParaView: runs/demo/fields.bp"
-	@echo "The full case (105,000 unknowns; about 16 minutes on 2 ranks):"
+	@echo "The full case (105,000 unknowns; about 20 minutes on 2 ranks):"
 	@echo "    ./ssbmech run cases/ncm811_lpscl/case.yaml -n 2 -o runs/ncm811"
 
 # The cases start programs of 2 ranks each, which must not compete: one after the other.
