@@ -16,7 +16,7 @@ import numpy as np
 from ssbmech_mesh.adjust import flatten_faces, match_volumes
 from ssbmech_mesh.errors import MeshError
 from ssbmech_mesh.relocate import held_by_spheres
-from ssbmech_mesh.session import gmsh_model
+from ssbmech_mesh.session import fill, gmsh_model
 from ssbmech_mesh.simplex import Floats, Ints, SimplexMesh, from_gmsh
 
 
@@ -53,8 +53,7 @@ def concentric_octant(
             gmsh.model.addPhysicalGroup(3, [volume], name=name)
         outer = max((tag for _, tag in gmsh.model.getEntities(2)), key=lambda s: _centre_distance(2, s))
         gmsh.model.addPhysicalGroup(2, [outer], name="outer")
-        _size_field(_radial_size([0.0, *radii], sizes))
-        _mesh_volume()
+        fill(3, _radial_size([0.0, *radii], sizes))
         mesh = from_gmsh(3)
     for axis in range(3):
         mesh.nodes[np.abs(mesh.nodes[:, axis]) < 1e-9 * radii[-1], axis] = 0.0
@@ -96,8 +95,7 @@ def sphere_in_box(
         )
         x, y, z = middle
         distance = f"Abs(Sqrt((x-{x})^2+(y-{y})^2+(z-{z})^2)-{a})"
-        _size_field(f"{sizes[0]}+({sizes[1] - sizes[0]})*Min({distance}/{a},1)")
-        _mesh_volume()
+        fill(3, f"{sizes[0]}+({sizes[1] - sizes[0]})*Min({distance}/{a},1)")
         mesh = from_gmsh(3)
     mesh.orient()
     flatten_faces(mesh, box)
@@ -178,19 +176,6 @@ def _radial_size(radii: Sequence[float], sizes: Sequence[float]) -> str:
         slope, step = (sizes[i + 1] - sizes[i]) / (radii[i + 1] - radii[i]), radii[i + 1] - radii[i]
         expression += f"+({slope})*Min(Max({distance}-{radii[i]},0),{step})"
     return expression
-
-
-def _size_field(expression: str) -> None:
-    field = gmsh.model.mesh.field.add("MathEval")
-    gmsh.model.mesh.field.setString(field, "F", expression)
-    gmsh.model.mesh.field.setAsBackgroundMesh(field)
-    for option in ("MeshSizeExtendFromBoundary", "MeshSizeFromPoints", "MeshSizeFromCurvature"):
-        gmsh.option.setNumber(f"Mesh.{option}", 0)
-
-
-def _mesh_volume() -> None:
-    gmsh.option.setNumber("Mesh.RandomSeed", 1)
-    gmsh.model.mesh.generate(3)
 
 
 def _match_octant_volumes(mesh: SimplexMesh, radii: Sequence[float]) -> None:

@@ -1,4 +1,4 @@
-"""One gmsh model at a time, opened and closed in one place."""
+"""One gmsh model at a time, opened, filled and closed in one place."""
 
 from __future__ import annotations
 
@@ -30,3 +30,20 @@ def gmsh_model(name: str) -> Iterator[None]:
             gmsh.model.setCurrent(previous)
         if opened_here:
             gmsh.finalize()
+
+
+def fill(dimension: int, size: str | None = None) -> None:
+    """Mesh the current model, the same on every machine, with no other edge lengths than those it is given.
+
+    Args:
+        dimension: 2 or 3.
+        size: edge length as a function of x, y, z in gmsh's expression language; None if a field or a callback gives it.
+    """
+    if size is not None:
+        field = gmsh.model.mesh.field.add("MathEval")
+        gmsh.model.mesh.field.setString(field, "F", size)
+        gmsh.model.mesh.field.setAsBackgroundMesh(field)
+    for option in ("MeshSizeExtendFromBoundary", "MeshSizeFromPoints", "MeshSizeFromCurvature"):
+        gmsh.option.setNumber(f"Mesh.{option}", 0)
+    gmsh.option.setNumber("Mesh.RandomSeed", 1)
+    gmsh.model.mesh.generate(dimension)

@@ -23,7 +23,7 @@ from ssbmech_mesh.errors import MeshError
 from ssbmech_mesh.packing import Packing, pack
 from ssbmech_mesh.relocate import held_by_spheres, relocate, worst_angles
 from ssbmech_mesh.report import MeshReport, report_of
-from ssbmech_mesh.session import gmsh_model
+from ssbmech_mesh.session import fill, gmsh_model
 from ssbmech_mesh.simplex import Floats, SimplexMesh, from_gmsh
 from ssbmech_mesh.sizing import SizeGrid, size_grid
 from ssbmech_mesh.spec import MicrostructureSpec
@@ -118,15 +118,12 @@ def generate_tetrahedra(grid: SizeGrid) -> None:
         gmsh.model.mesh.field.setString(field, "FileName", str(path))
         gmsh.model.mesh.field.setNumber(field, "TextFormat", 0)
         gmsh.model.mesh.field.setAsBackgroundMesh(field)
-        for option in ("MeshSizeExtendFromBoundary", "MeshSizeFromPoints", "MeshSizeFromCurvature"):
-            gmsh.option.setNumber(f"Mesh.{option}", 0)
-        gmsh.option.setNumber("Mesh.RandomSeed", 1)
         gmsh.option.setNumber("Mesh.Algorithm", 6)
         gmsh.option.setNumber(
             "Mesh.Algorithm3D", 1
         )  # Delaunay: on packings rounder tetrahedra than HXT, and sooner
         gmsh.option.setNumber("Mesh.OptimizeThreshold", 0.45)
-        gmsh.model.mesh.generate(3)
+        fill(3)
 
 
 def _table(packing: Packing, spec: MicrostructureSpec, names: list[str]) -> BodyTable:

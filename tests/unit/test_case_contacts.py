@@ -137,3 +137,13 @@ def test_quadratic_displacements_need_their_points(data: Data, tmp_path: Path) -
     assert "numerics.quadrature_degree: is too low for quadratic displacements" in refused(data, tmp_path)
     data["numerics"]["quadrature_degree"] = 2
     assert read(data, tmp_path).numerics.quadrature_degree == 2
+
+
+def test_interfaces_need_as_many_points_as_their_jump_has_values(data: Data, tmp_path: Path) -> None:
+    for degree, kind, least in ((1, "linear", 2), (2, "quadratic", 4)):
+        data["numerics"] = {"displacement_degree": degree, "interface_quadrature_degree": least - 1}
+        said = refused(data, tmp_path)
+        assert f"numerics.interface_quadrature_degree: is too low for {kind} displacements" in said
+        assert f"{least} or more" in said
+        data["numerics"]["interface_quadrature_degree"] = least
+        assert read(data, tmp_path).numerics.interface_quadrature_degree == least

@@ -46,9 +46,11 @@ def accepted(data: Data, folder: Path) -> Any:
 def test_displacements_are_quadratic_where_something_flows(data: Data, tmp_path: Path) -> None:
     case = accepted(data, tmp_path)
     assert case.numerics.displacement_degree == 2
+    assert case.numerics.interface_quadrature_degree == 4
     assert case.phases["SE"].plasticity.hardening_modulus == 500.0
     data["numerics"] = {"displacement_degree": 1}
     assert accepted(data, tmp_path).numerics.displacement_degree == 1
+    assert accepted(data, tmp_path).numerics.interface_quadrature_degree == 2
     del data["numerics"], data["phases"]["SE"]["plasticity"]
     assert accepted(data, tmp_path).numerics.displacement_degree == 1
 

@@ -114,7 +114,7 @@ class Specimen:
         if swelling:
             carriers["stoichiometry"] = swelling
         self.setting, _ = make_setting(
-            self.tagged, bodies, list(self.bonds), carriers, (), self.degree, self.quadrature
+            self.tagged, bodies, list(self.bonds), carriers, (), self.degree, self.quadrature, 2 * self.degree
         )
         self.setting.finite_strain = self.finite
         kind = FiniteStrainSolid if self.finite else SmallStrainSolid

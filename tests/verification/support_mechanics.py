@@ -99,7 +99,6 @@ class Laminate:
     strained: Sequence[str] = ()
     pressed: Sequence[str] = ()
     scalars: Sequence[str] = ()
-    interface_degree: int = 2
     friction: Mapping[tuple[str, str], CoulombFriction] = field(default_factory=dict)
     tolerance: float | None = None
     flow: Mapping[str, FlowLaw] = field(default_factory=dict)
@@ -126,7 +125,7 @@ class Laminate:
             carriers,
             self.scalars,
             self.degree,
-            interface_degree=self.interface_degree,
+            interface_degree=2 * self.degree,
         )
         self.setting = s
         assert s.interface_mesh is not None

@@ -17,7 +17,7 @@ import ufl
 
 from ssbmech.domain.mesh import TaggedMesh
 from ssbmech.evolution import Evolution
-from ssbmech_mesh.session import gmsh_model
+from ssbmech_mesh.session import fill, gmsh_model
 from ssbmech_mesh.simplex import from_gmsh
 
 RADIUS = 5.0  # um
@@ -121,10 +121,7 @@ def octant_in_box(
                     np.interp((x * x + y * y + z * z) ** 0.5, places, sizes)
                 )
             )
-            for option in ("MeshSizeExtendFromBoundary", "MeshSizeFromPoints", "MeshSizeFromCurvature"):
-                gmsh.option.setNumber(f"Mesh.{option}", 0)
-            gmsh.option.setNumber("Mesh.RandomSeed", 1)
-            gmsh.model.mesh.generate(3)
+            fill(3)
             gmsh.model.mesh.removeSizeCallback()
             mesh = from_gmsh(3)
         for plane in (0.0, side):

@@ -87,7 +87,7 @@ class Bench:
             "stress_potential": ["CAM"],
         }
         self.tagged = tagged
-        self.setting, _ = make_setting(tagged, bodies, [GRAIN, FACE], carriers, list(GLOBAL), degree)
+        self.setting, _ = make_setting(tagged, bodies, [GRAIN, FACE], carriers, list(GLOBAL), degree, 2, 2 * degree)
         s = self.setting
         s.finite_strain = finite
         s.time_step.value = 7.0

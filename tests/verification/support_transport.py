@@ -21,7 +21,7 @@ from ssbmech.transport.state import discretised, face_state
 from ssbmech.transport.structure import PERFECT, Carrier, Structure, structure_of_mesh
 from ssbmech_mesh.adjust import flatten_faces, match_volumes
 from ssbmech_mesh.relocate import held_by_spheres
-from ssbmech_mesh.session import gmsh_model
+from ssbmech_mesh.session import fill, gmsh_model
 from ssbmech_mesh.simplex import from_gmsh
 
 COMM = MPI.COMM_WORLD
@@ -112,13 +112,7 @@ def _write_lattice(path: Path, places: Sequence[tuple[int, int, int]], fraction:
         for number, (x, y, z) in enumerate(places):
             distance = f"Abs(Sqrt((x-{x})^2+(y-{y})^2+(z-{z})^2)-{radius})"
             nearest += distance if number == 0 else f",{distance})"
-        field = gmsh.model.mesh.field.add("MathEval")
-        gmsh.model.mesh.field.setString(field, "F", f"{size * radius}*(1+0.6*Min({nearest}/{radius},1))")
-        gmsh.model.mesh.field.setAsBackgroundMesh(field)
-        for option in ("MeshSizeExtendFromBoundary", "MeshSizeFromPoints", "MeshSizeFromCurvature"):
-            gmsh.option.setNumber(f"Mesh.{option}", 0)
-        gmsh.option.setNumber("Mesh.RandomSeed", 1)
-        gmsh.model.mesh.generate(3)
+        fill(3, f"{size * radius}*(1+0.6*Min({nearest}/{radius},1))")
         mesh = from_gmsh(3)
     mesh.orient()
     flatten_faces(mesh, [1.0, 1.0, 1.0])

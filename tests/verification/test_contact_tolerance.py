@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import basix
 import numpy as np
 import pytest
 from support_mechanics import SE, Laminate, oedometric, shared_mesh
@@ -16,6 +17,7 @@ from test_pore_closure import GAP, MATCHING, Slit
 from test_v10_cohesive_patch import MODE_I, pulled
 from test_v10_cohesive_patch import PAIR as BLOCKS
 
+from ssbmech.case.numerics import Numerics
 from ssbmech.domain.mesh import cell_count
 from ssbmech.materials.wall_contact import WallContactLaw
 from ssbmech.physics.contact_multiplier import augmented
@@ -117,3 +119,21 @@ def test_walls_of_a_pore(shared_tmp_path: Path) -> None:
             assert alone.walls.figures().penetration > TOLERANCE
             assert found > soft
     assert problem.walls.figures().contact_fraction == pytest.approx(1.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("shape", ["interval", "triangle"])
+@pytest.mark.parametrize("degree", [1, 2])
+def test_no_jump_goes_unseen(shape: str, degree: int) -> None:
+    """A jump that vanishes at all points of a facet vanishes everywhere on it; with the points of a degree less it would not have to."""
+
+    def unseen(points: int) -> int:
+        """Dimension of the jumps that are zero at the points of a quadrature degree."""
+        element = basix.create_element(basix.ElementFamily.P, cell, degree, basix.LagrangeVariant.equispaced)
+        places, _ = basix.make_quadrature(cell, points)
+        values = element.tabulate(0, places)[0, :, :, 0]
+        return int(values.shape[1] - np.linalg.matrix_rank(values))
+
+    cell = basix.CellType[shape]
+    least = Numerics(displacement_degree=degree).least_interface_quadrature_degree
+    assert unseen(least) == 0
+    assert unseen(least - 1) > 0

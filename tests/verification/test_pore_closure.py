@@ -26,7 +26,7 @@ from ssbmech.materials.elastic import IsotropicElasticity
 from ssbmech.materials.wall_contact import WallContactLaw
 from ssbmech.stack.platen import Platen
 from ssbmech_mesh.primitives import layered_block
-from ssbmech_mesh.session import gmsh_model
+from ssbmech_mesh.session import fill, gmsh_model
 from ssbmech_mesh.simplex import SimplexMesh, from_gmsh
 
 SIZE, HEIGHTS, GAP, STIFFNESS = (6.0, 8.0), (10.0, 20.0), 0.02, 1e6
@@ -213,16 +213,8 @@ def elliptic(path: Path, a: float, b: float, size: float) -> SimplexMesh:
         occ.cut([(2, plate)], [(2, hole)])
         occ.synchronize()
         gmsh.model.addPhysicalGroup(2, [tag for _, tag in gmsh.model.getEntities(2)], name="SE")
-        field = gmsh.model.mesh.field.add("MathEval")
         tip = f"Sqrt((x-{a})^2+y^2)"
-        gmsh.model.mesh.field.setString(
-            field, "F", f"Min(0.012+0.15*{tip},0.06+0.25*Max(Sqrt(x^2+y^2)-{a},0))"
-        )
-        gmsh.model.mesh.field.setAsBackgroundMesh(field)
-        for option in ("MeshSizeExtendFromBoundary", "MeshSizeFromPoints", "MeshSizeFromCurvature"):
-            gmsh.option.setNumber(f"Mesh.{option}", 0)
-        gmsh.option.setNumber("Mesh.RandomSeed", 1)
-        gmsh.model.mesh.generate(2)
+        fill(2, f"Min(0.012+0.15*{tip},0.06+0.25*Max(Sqrt(x^2+y^2)-{a},0))")
         mesh = from_gmsh(2)
     mesh.orient()
     mesh.write(path)

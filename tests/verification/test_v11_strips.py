@@ -44,7 +44,7 @@ def strips(
     tagged = shared_mesh(
         folder / "strips.msh", lambda path: layered_block(path, [length], layers, names, cells)
     )
-    problem = Laminate(tagged, {"low": elasticity, "high": elasticity}, {PAIR: law}, 2, interface_degree=4)
+    problem = Laminate(tagged, {"low": elasticity, "high": elasticity}, {PAIR: law}, 2)
     problem.damage.x.array[:] = np.where(along(problem) < crack, 1.0, 0.0)
     return problem
 

@@ -20,7 +20,7 @@ from support_walls import WallProblem, joined
 
 from ssbmech.materials.elastic import IsotropicElasticity
 from ssbmech.materials.wall_contact import WallContactLaw
-from ssbmech_mesh.session import gmsh_model
+from ssbmech_mesh.session import fill, gmsh_model
 from ssbmech_mesh.simplex import SimplexMesh, from_gmsh
 
 R, A = 5.0, 0.5  # um; radius of the sphere, contact radius aimed at
@@ -42,14 +42,8 @@ def part(name: str) -> SimplexMesh:
             occ.addBox(0, 0, -1.0, 1.6, 1.6, 1.0)
         occ.synchronize()
         gmsh.model.addPhysicalGroup(3, [tag for _, tag in gmsh.model.getEntities(3)], name=name)
-        size = gmsh.model.mesh.field.add("MathEval")
         growing = f"{A / CELLS} + 0.4*Max(Sqrt(x^2 + y^2 + z^2) - {1.15 * A}, 0)"
-        gmsh.model.mesh.field.setString(size, "F", growing)
-        gmsh.model.mesh.field.setAsBackgroundMesh(size)
-        for option in ("MeshSizeExtendFromBoundary", "MeshSizeFromPoints", "MeshSizeFromCurvature"):
-            gmsh.option.setNumber(f"Mesh.{option}", 0)
-        gmsh.option.setNumber("Mesh.RandomSeed", 1)
-        gmsh.model.mesh.generate(3)
+        fill(3, growing)
         return from_gmsh(3)
 
 

@@ -20,6 +20,15 @@ def check_mechanics(case: Case) -> Iterator[Problem]:
             case.numerics.quadrature_degree,
             "2 or more",
         )
+    points, least = case.numerics.interface_quadrature_degree, case.numerics.least_interface_quadrature_degree
+    if points is not None and points < least:
+        kind = "quadratic" if case.numerics.displacement_degree == 2 else "linear"
+        yield Problem(
+            "numerics.interface_quadrature_degree",
+            f"is too low for {kind} displacements: faces would overlap between the points",
+            points,
+            f"{least} or more",
+        )
     for name, phase in case.phases.items():
         key = f"phases.{name}"
         if phase.plasticity is not None:

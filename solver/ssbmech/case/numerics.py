@@ -62,7 +62,12 @@ class Numerics(Block):
         description="of the displacement's elements; default 2 where a phase flows plastically, else 1",
     )
     quadrature_degree: int = Field(default=2, ge=1, le=10)
-    interface_quadrature_degree: int = Field(default=2, ge=1, le=10)
+    interface_quadrature_degree: int | None = Field(
+        default=None,
+        ge=1,
+        le=10,
+        description="of the points where interfaces open, touch and conduct; default 4 with quadratic displacements, else 2",
+    )
     time_step: TimeStep = TimeStep()
     newton: Newton = Newton()
     linear_solver: Literal["auto", "direct", "field_split"] = Field(
@@ -76,6 +81,11 @@ class Numerics(Block):
     physics: list[Physics] = Field(
         default_factory=list, description="default: mechanics, and electrochemistry when some phase conducts"
     )
+
+    @property
+    def least_interface_quadrature_degree(self) -> int:
+        """That of as many points as the jump has values on a facet: between fewer, faces would overlap and nothing feel it."""
+        return 2 * (self.displacement_degree or 1)
 
 
 class Output(Block):

@@ -56,6 +56,11 @@ class Case(Block):
             object.__setattr__(
                 self, "numerics", self.numerics.model_copy(update={"displacement_degree": degree})
             )
+        if self.numerics.interface_quadrature_degree is None:
+            degree = self.numerics.least_interface_quadrature_degree
+            object.__setattr__(
+                self, "numerics", self.numerics.model_copy(update={"interface_quadrature_degree": degree})
+            )
         return self
 
     @property

@@ -157,6 +157,11 @@ class WallContact(LocalState):
         return bool(self.setting.mesh.comm.allreduce(changed, MPI.LOR)) or self._correct()
 
     def settle(self) -> None:
+        """See whether the solved walls are at rest; collective.
+
+        Raises:
+            UnsettledError: if walls overlap, or press on each other at a distance, by more than ten times the tolerance.
+        """
         self._searches = 0
         if self.tolerance is None:
             return
