@@ -157,10 +157,11 @@ def test_wide_matrix(shared_tmp_path: Path) -> None:
 def test_debonding_begins_at_the_equator(shared_tmp_path: Path) -> None:
     """The belt around the equator reaches the strength at the closed form's misfit and softens, the pole much later.
 
-    The edges of the polyhedron disturb the traction point by point, so that some points soften a few per cent early; the onset is where
-    the belt's mean traction, linear up to there, meets the strength.
+    The edges of the polyhedron disturb the traction point by point, so that some points soften a few per cent early (a sixth of the belt
+    at 0.9 with cells of 0.8 µm, none with those of 0.5 µm); the onset is where the belt's mean traction, linear up to there, meets the
+    strength.
     """
-    problem = sphere(shared_tmp_path, BREAKING, 0.8)
+    problem = sphere(shared_tmp_path, BREAKING, 0.5)
     strain = np.array([0.4, 0.8, 0.9, 0.98, 1.03, 1.1])
     shares, tractions = [], []
     for share in strain:
@@ -177,13 +178,14 @@ def test_debonding_begins_at_the_equator(shared_tmp_path: Path) -> None:
     onset = (strain[0] + (T0 - tractions[0]) / slope) * EQUATOR
     print(softened, tractions, onset / belt)
     assert onset == pytest.approx(belt, rel=1e-2)
-    assert softened[2].max() < 0.1
+    assert softened[2].max() == 0.0
     assert softened[4, 0] > 0.9
     assert tractions[4] == pytest.approx(T0, rel=1e-2)
     assert (np.diff(softened, axis=1) <= 0.0).all(), "from the equator to the pole"
     assert softened[4, 3:].max() == 0.0
-    assert softened[5, 2] > 0.9
-    assert softened[5, 4] < 0.05
+    # By the closed form, which does not know what softened belts hand over to their neighbours, a third of it (|cosθ| < 0.465).
+    assert softened[5, 2] > 0.8
+    assert softened[5, 4] == 0.0
 
 
 def test_load_on_symmetry_faces_is_no_load(shared_tmp_path: Path) -> None:
