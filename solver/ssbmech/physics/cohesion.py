@@ -28,6 +28,8 @@ _UNBROKEN = 1e-12
 class Cohesion:
     """∫ t(w) · [v] dS over the interfaces of one pair of phases, [u] = u⁻ − u⁺, n = n⁺ pointing from '+' to '−'.
 
+    At finite strain with the work of t as n turns (:meth:`_turning_work`).
+
     The law sees w = [u], and where the '−' side loses volume to a reaction w = [u] + g n with the opening g without stress.
 
     Attributes:
@@ -139,8 +141,23 @@ class Cohesion:
         return mean * (self.oxidation.opening() - self.oxidation.old_opening())
 
     def residual(self) -> dict[str, ufl.Form]:
-        v = self.setting["displacement"].test
-        return {"displacement": ufl.dot(self.traction(), v("-") - v("+")) * self.setting.dS(self.pair)}
+        v, traction = self.setting["displacement"].test, self.traction()
+        work = ufl.dot(traction, v("-") - v("+"))
+        if self.setting.finite_strain:
+            work += self._turning_work(traction)
+        return {"displacement": work * self.setting.dS(self.pair)}
+
+    def _turning_work(self, traction: Any) -> Any:
+        """(t_n w − w_n τ) · δn, the virtual work of t = t_n n + τ on w as the faces turn.
+
+        With it, virtual work is t_n δw_n + τ · δw_τ in the faces as they lie: it vanishes when everything turns, and without
+        dissipation it is the variation of the energy. Without it, faces that have slid and press on each other would exert a couple.
+        """
+        u, normal = self.setting["displacement"], self.normal
+        opening, _ = self.law.opening(self.jump, normal)
+        across = ufl.dot(traction, normal)
+        lever = across * self.jump - opening * (traction - across * normal)
+        return ufl.dot(lever, ufl.derivative(normal, u.value, u.test))
 
     # -- friction ------------------------------------------------------------------------------------------------
 
