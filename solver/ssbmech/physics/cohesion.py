@@ -13,7 +13,7 @@ from ssbmech.materials.cohesive import RELATIVE_VISCOSITY, CohesiveLaw
 from ssbmech.materials.friction import CoulombFriction
 from ssbmech.physics.contact_multiplier import ContactMultiplier
 from ssbmech.physics.interface_points import InterfacePoints
-from ssbmech.physics.kinematics import carried, current_normal
+from ssbmech.physics.kinematics import carried, current_normal, tilted
 from ssbmech.physics.setting import Energy, LocalState, Setting
 
 if TYPE_CHECKING:
@@ -148,16 +148,15 @@ class Cohesion:
         return {"displacement": work * self.setting.dS(self.pair)}
 
     def _turning_work(self, traction: Any) -> Any:
-        """(t_n w − w_n τ) · δn, the virtual work of t = t_n n + τ on w as the faces turn.
+        """(t_n w_τ − w_n τ) · δn, the virtual work of t = t_n n + τ on w as the faces turn.
 
         With it, virtual work is t_n δw_n + τ · δw_τ in the faces as they lie: it vanishes when everything turns, and without
         dissipation it is the variation of the energy. Without it, faces that have slid and press on each other would exert a couple.
         """
-        u, normal = self.setting["displacement"], self.normal
-        opening, _ = self.law.opening(self.jump, normal)
+        normal = self.normal
+        opening, sliding = self.law.opening(self.jump, normal)
         across = ufl.dot(traction, normal)
-        lever = across * self.jump - opening * (traction - across * normal)
-        return ufl.dot(lever, ufl.derivative(normal, u.value, u.test))
+        return tilted(self.setting, across * sliding - opening * (traction - across * normal))
 
     # -- friction ------------------------------------------------------------------------------------------------
 

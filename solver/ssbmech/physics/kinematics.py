@@ -106,3 +106,12 @@ def carried(setting: Setting, vector: Any) -> Any:
     padding = ufl.as_vector([*(vector[i] for i in range(dim)), *[0] * (3 - dim)])
     back = ufl.inv(_mean_gradient(setting, previous=True))
     return _in_space(_mean_gradient(setting, previous=False) * (back * padding), dim)
+
+
+def tilted(setting: Setting, vector: Any) -> Any:
+    """m · δn = −n · ∇v F⁻¹ m of a vector m in the face, by which the normal of :func:`current_normal` leans under a test displacement v."""
+    v, dim = setting["displacement"].test, vector.ufl_shape[0]
+    f, vectors = _mean_gradient(setting, previous=False), (current_normal(setting), vector)
+    normal, along = (ufl.as_vector([*(each[i] for i in range(dim)), *[0] * (3 - dim)]) for each in vectors)
+    lean = 0.5 * (padded(ufl.grad(v("+"))) + padded(ufl.grad(v("-"))))
+    return -ufl.dot(normal, lean * (ufl.inv(f) * along))
