@@ -222,7 +222,7 @@ def build_model(case: Case, tagged: TaggedMesh) -> Model:
         scalars,
         numerics.displacement_degree or 1,
         numerics.quadrature_degree,
-        numerics.interface_quadrature_degree or 2,
+        numerics.interface_quadrature_degree or numerics.least_interface_quadrature_degree,
         case.cell.temperature,
     )
     setting.finite_strain = numerics.kinematics == "finite_strain"
